@@ -1,0 +1,219 @@
+"""What every test may rely on: a clean environment, no network, real parts said by name."""
+
+import functools
+import ipaddress
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+OUTSIDE_ENVIRON = dict(os.environ)
+
+# Names that would steer the code under test from the developer's own shell.
+_FOREIGN_PREFIXES = ("CADENZA_", "AWS_", "S3_", "SQS_", "RECORDING", "XDG_")
+_FOREIGN_NAMES = {
+    *(f"{scheme}_proxy" for scheme in ("http", "https", "all", "no", "ftp")),
+    "dbus_session_bus_address",
+    "force_color",
+    "no_color",
+    "netrc",
+    "ssl_cert_dir",
+    "ssl_cert_file",
+    "sslkeylogfile",
+}
+
+# A slow machine is not a failing test; what hypothesis finds is printed so that it can be replayed.
+hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("house")
+
+
+# ── options and the closed list of real parts ──────────────────────────────────────────────────
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="also run the tests marked `full`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    unknown = _required() - _PROBES.keys()
+    if unknown:
+        raise pytest.UsageError(f"CADENZA_TEST_REQUIRE names unknown parts: {sorted(unknown)}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--full"):
+        return
+    long = [item for item in items if item.get_closest_marker("full")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Run a `real` test where its part exists; skip it, or fail when the part is required."""
+    for marker in item.iter_markers("real"):
+        for part in marker.args:
+            if part not in _PROBES:
+                pytest.fail(f"no probe for the real part {part!r} in tests/conftest.py")
+            reason = _missing(part)
+            if reason is None:
+                continue
+            if part in _required():
+                pytest.fail(f"{part} is required by CADENZA_TEST_REQUIRE: {reason}")
+            pytest.skip(f"{part}: {reason}")
+
+
+def _required() -> set[str]:
+    named = OUTSIDE_ENVIRON.get("CADENZA_TEST_REQUIRE", "")
+    return {part.strip() for part in named.split(",") if part.strip()}
+
+
+def _probe_strace() -> str | None:
+    strace = shutil.which("strace")
+    if strace is None:
+        return "strace is not installed"
+    traced = subprocess.run(
+        [strace, "-f", "-o", os.devnull, "true"], capture_output=True, text=True, timeout=30
+    )
+    return None if traced.returncode == 0 else f"strace may not trace here: {traced.stderr.strip()}"
+
+
+def _probe_clips() -> str | None:
+    import av.codec
+
+    for name in ("libx264", "aac"):
+        try:
+            av.codec.Codec(name, "w")
+        except ValueError:
+            return f"this PyAV has no {name} encoder to make test clips with"
+    return None
+
+
+def _probe_registry() -> str | None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps",
+         "--ignore-installed", "hatchling"],
+        capture_output=True, text=True, timeout=120, env=OUTSIDE_ENVIRON,
+    )  # fmt: skip
+    return None if asked.returncode == 0 else "the package registry does not answer"
+
+
+# part → None when it is here, otherwise the reason why not. A test asks with
+# `@pytest.mark.real("strace")`; `.ci/run` installs the parts it requires.
+_PROBES: dict[str, Callable[[], str | None]] = {
+    "strace": _probe_strace,
+    "clips": _probe_clips,
+    "registry": _probe_registry,
+}
+
+
+@functools.cache
+def _missing(part: str) -> str | None:
+    return _PROBES[part]()
+
+
+# ── no network ─────────────────────────────────────────────────────────────────────────────────
+
+_outside_attempts: list[str] = []
+
+
+def _is_local(host: Any) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if not host or not isinstance(host, str):
+        return True  # a wildcard bind or a family without host names
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".invalid"))
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+def _guard(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            outside = not _is_local(host)
+        else:
+            outside = False  # a literal is not looked up; connecting to it is judged below
+    elif event in ("socket.connect", "socket.sendto"):
+        sock, address = arguments
+        inet = sock.family in (socket.AF_INET, socket.AF_INET6)
+        host = address[0] if inet and isinstance(address, tuple) else None
+        outside = not _is_local(host)
+    else:
+        return
+    if outside:
+        _outside_attempts.append(f"{event} {host}")
+        # Not an Exception on purpose: the code under test is good at surviving those.
+        pytest.fail(f"a test reached for the network: {event} {host}")
+
+
+# An audit hook sees every library and cannot be taken off, so there is one for each process.
+sys.addaudithook(_guard)
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> Iterator[None]:
+    """Fail the test that reaches beyond loopback, even where the code swallowed the refusal."""
+    _outside_attempts.clear()
+    yield
+    attempts, _outside_attempts[:] = list(_outside_attempts), []
+    if attempts:
+        pytest.fail(f"the test reached for the network: {', '.join(sorted(set(attempts)))}")
+
+
+# ── a clean environment ────────────────────────────────────────────────────────────────────────
+
+_home_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("homes")
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment without the developer's settings, and an empty home of the test's own."""
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN_PREFIXES) or name.lower() in _FOREIGN_NAMES:
+            monkeypatch.delenv(name)
+    home = _homes / str(next(_home_numbers))
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name, folder in {
+        "XDG_CACHE_HOME": ".cache",
+        "XDG_CONFIG_HOME": ".config",
+        "XDG_DATA_HOME": ".local/share",
+        "XDG_STATE_HOME": ".local/state",
+        "XDG_RUNTIME_DIR": ".run",
+    }.items():
+        monkeypatch.setenv(name, str(home / folder))
+    # No test may read or write the developer's own keyring.
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    return home
+
+
+@pytest.fixture(scope="session")
+def outside_environ() -> dict[str, str]:
+    """The environment pytest was started in, for the few tests that run pip."""
+    return dict(OUTSIDE_ENVIRON)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio, as httpx and uvicorn do here."""
+    return "asyncio"
