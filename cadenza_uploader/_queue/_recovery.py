@@ -1,0 +1,58 @@
+"""What start-up recovery and the slow pace need of the queue (T10, T11, recovery step 7)."""
+
+from __future__ import annotations
+
+from cadenza_uploader._backoff import BackoffPolicy
+from cadenza_uploader._queue._leases import Leases, Setback
+from cadenza_uploader._states import FailCode
+from cadenza_uploader.take import Take
+
+
+class Recovery(Leases):
+    """Freeing the takes of dead workers, reviving failed ones, taming wrong clocks."""
+
+    def leased(self) -> list[tuple[Take, str]]:
+        """Takes under a lease, with the worker that holds it."""
+        rows = self._query(
+            "SELECT id, lease_owner FROM takes WHERE lease_owner IS NOT NULL ORDER BY id"
+        )
+        return [(self.get(row["id"]), row["lease_owner"]) for row in rows]
+
+    def reclaim(self, take: Take, *, poison_claims: int, slow_due_ms: int) -> Take:
+        """Free the take of a dead worker; three deaths in a row make it poison (T11, P10)."""
+        if take.claims >= poison_claims:
+            setback = Setback(
+                "poison", f"Sending this take stopped the uploader {take.claims} times in a row."
+            )
+            return self.failed(take, FailCode.POISON, setback, slow_due_ms, attempts=())
+        # Dead before an outcome: the create may have reached the server.
+        return self._settle(
+            take,
+            "status = 'pending', lease_owner = NULL, "
+            "create_sent = CASE WHEN stage = 0 THEN 1 ELSE create_sent END",
+            {},
+            [],
+        )
+
+    def revive_due(self) -> int:
+        """Failed takes whose slow pace has come round: one more try each (T10)."""
+        return self._update(
+            "UPDATE takes SET status = 'pending', fail_code = NULL, due_ms = 0, "
+            "attempts = max(attempts - 1, 0), updated_ms = :now "
+            "WHERE status = 'failed' AND due_ms <= :now",
+            {},
+        )
+
+    def clamp_due(self, policy: BackoffPolicy) -> int:
+        """Bring back times that a wrong clock put too far ahead (K02, recovery step 7)."""
+        latest = policy.clamp_ms(2**62, self._now_ms())
+        return self._update(
+            "UPDATE takes SET due_ms = :latest, updated_ms = :now "
+            "WHERE due_ms > :latest AND status <> 'uploading'",
+            {"latest": latest},
+        )
+
+    def check(self) -> str:
+        """SQLite's own verdict on the file: `ok`, or what is wrong (D07)."""
+        row = self._query("PRAGMA quick_check(1)")[0]
+        return str(row["quick_check"])

@@ -1,0 +1,140 @@
+"""Settings of the uploader: keyword > environment > config.toml > default.
+
+Nothing is read at import time; `Settings.load` takes the environment as an argument.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from cadenza_uploader._backoff import BackoffPolicy
+from cadenza_uploader._home import Home
+from cadenza_uploader.errors import UploaderError
+
+
+class SettingsError(UploaderError):
+    """A setting has a value that cannot be used."""
+
+    code = "invalid_settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Every duration of the uploader, in seconds (60-reliability §4.6)."""
+
+    backoff: BackoffPolicy
+    probe_first_seconds: float
+    probe_cap_seconds: float
+    poll_seconds: float
+    stop_grace_seconds: float
+    cleanup_retry_seconds: float
+    inactivity_seconds: float
+    reply_seconds: float
+    connect_seconds: float
+
+    @classmethod
+    def real(cls) -> Timings:
+        """What people get."""
+        return cls(BackoffPolicy(), 5.0, 60.0, 30.0, 4.0, 3600.0, 30.0, 60.0, 10.0)
+
+    @classmethod
+    def fast(cls) -> Timings:
+        """The same proportions in fractions of a second, for tests and the conformance kit."""
+        backoff = BackoffPolicy(
+            base_seconds=0.05, cap_seconds=1.0, slow_seconds=2.0, exhausted_seconds=1.0
+        )
+        return cls(backoff, 0.1, 0.5, 0.5, 4.0, 1.0, 1.0, 2.0, 1.0)
+
+
+class Settings(BaseSettings):
+    """What a user may set, by `CADENZA_*`, `config.toml` or keyword.
+
+    Attributes:
+        home: directory of the queue.
+        url: base URL of the API.
+        token: bearer token; overrides the stored sign-in.
+        max_seconds: longest take in seconds (F000-20).
+        max_upload_bytes: hard cap in bytes (B-17).
+        fit: `auto` makes a 720p copy of what is too large instead of refusing it.
+        max_attempts: counted attempts before a take is `failed` and slows down.
+        rate_limit: bytes per second, None for no limit.
+        storage_hosts: hosts, beside the API's own, that may receive bytes (SEC-09).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CADENZA_", frozen=True, extra="ignore")
+
+    home: Path
+    url: str = "http://127.0.0.1:8000"
+    token: SecretStr | None = None
+    max_seconds: int = Field(default=180, ge=1, le=180)
+    max_upload_bytes: int = Field(default=250_000_000, ge=1)
+    fit: Literal["off", "auto"] = "off"
+    max_attempts: int = Field(default=8, ge=1)
+    rate_limit: int | None = Field(default=None, ge=1)
+    log: str = "WARNING"
+    timings: Literal["real", "fast"] = "real"
+    storage_hosts: tuple[str, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only keywords: `load` merges the sources itself, from what it is given."""
+        return (init_settings,)
+
+    @classmethod
+    def load(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+        """Read the settings; `overrides` that are None count as not given.
+
+        Raises:
+            SettingsError: a value is malformed, or `config.toml` is not TOML.
+        """
+        env = os.environ if env is None else env
+        given = {name: value for name, value in overrides.items() if value is not None}
+        from_env = {
+            name: env[key] for name in cls.model_fields if env.get(key := f"CADENZA_{name.upper()}")
+        }
+        home = Path(
+            given.get("home") or from_env.get("home") or platformdirs.user_data_path("cadenza")
+        ).expanduser()
+        merged: dict[str, Any] = {**_read_config(Home(home).config), **from_env, **given}
+        hosts = merged.get("storage_hosts")
+        if isinstance(hosts, str):
+            merged["storage_hosts"] = tuple(h.strip() for h in hosts.split(",") if h.strip())
+        try:
+            return cls(**{**merged, "home": home})
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            name = ".".join(str(part) for part in first["loc"])
+            message = f"The setting {name} cannot be used: {first['msg']}."
+            raise SettingsError(message) from None
+
+    @property
+    def durations(self) -> Timings:
+        """The timings profile in seconds."""
+        return Timings.fast() if self.timings == "fast" else Timings.real()
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return {}
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from None

@@ -1,0 +1,56 @@
+"""Stopping: one event, asked for by a signal or by code, and a context that restores handlers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stop:
+    """A request to stop that can be waited on; the first reason wins."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.reason = ""
+
+    @property
+    def requested(self) -> bool:
+        """Whether somebody asked for a stop."""
+        return self._event.is_set()
+
+    def request(self, reason: str) -> None:
+        """Ask for a stop."""
+        if not self._event.is_set():
+            self.reason = reason
+            self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait up to `seconds`; True when a stop was asked for."""
+        return self._event.wait(seconds)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """SIGTERM and SIGINT ask for a stop; a second SIGINT leaves at once (P05).
+
+    Handlers are restored on the way out: a library that keeps them would take Ctrl-C away
+    from the program around it. Must be entered in the main thread.
+    """
+    stop = Stop()
+
+    def ask(signum: int, _frame: FrameType | None) -> None:
+        if signum == signal.SIGINT and stop.requested:
+            # The queue is crash-only: leaving here is as safe as a power cut.
+            os._exit(130)
+        stop.request(signal.Signals(signum).name)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
