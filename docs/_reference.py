@@ -1,0 +1,174 @@
+"""Pages that cannot go stale: the command's and the API's reference, written from the code.
+
+mkdocs calls `on_page_markdown` for each page. A page asks for a reference with a line of its own:
+`<!-- reference: cli -->` or `<!-- reference: api -->`.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Replace the marks of one page by what the code says."""
+    for name, write in _WRITERS.items():
+        mark = f"<!-- reference: {name} -->"
+        if mark in markdown:
+            markdown = markdown.replace(mark, "\n".join(write()))
+    return markdown
+
+
+# ── the command ────────────────────────────────────────────────────────────────────────────────
+
+
+def _cli() -> Iterator[str]:
+    import typer.main
+
+    from cadenza_cli.main import app
+
+    yield from _command(typer.main.get_command(app), "cadenza", level=2)
+
+
+def _command(command: Any, path: str, level: int) -> Iterator[str]:
+    subcommands = {
+        name: sub for name, sub in getattr(command, "commands", {}).items() if not sub.hidden
+    }
+    yield f"{'#' * level} {path}\n"
+    yield _text(command.help)
+    options = [param for param in command.params if not getattr(param, "hidden", False)]
+    words = [path] + (["[options]"] if any(p.param_type_name == "option" for p in options) else [])
+    words += [_placeholder(p) for p in options if p.param_type_name == "argument"]
+    words += ["command"] if subcommands else []
+    yield f"```text\n{' '.join(words)}\n```\n"
+    if options:
+        yield "| | |\n|---|---|"
+        for param in options:
+            yield f"| {_names(param)} | {_explained(param)} |"
+        yield ""
+    for name, sub in subcommands.items():
+        yield from _command(sub, f"{path} {name}", min(level + 1, 4))
+
+
+def _placeholder(param: Any) -> str:
+    name = (param.metavar or param.name).upper() + ("..." if param.nargs == -1 else "")
+    return name if param.required else f"[{name}]"
+
+
+def _names(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return f"`{_placeholder(param)}`"
+    names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
+    takes_value = not param.is_flag and not getattr(param, "count", False)
+    return names + (f" *{_type(param)}*" if takes_value else "")
+
+
+def _type(param: Any) -> str:
+    choices = getattr(param.type, "choices", None)
+    if choices:
+        return " or ".join(str(getattr(choice, "value", choice)) for choice in choices)
+    return str(param.metavar or param.type.name).lower()
+
+
+def _explained(param: Any) -> str:
+    words = " ".join((getattr(param, "help", None) or "").split())
+    default = param.default
+    if isinstance(default, (str, int, float)) and not isinstance(default, bool) and default != "":
+        words += f" Default: `{default}`."
+    envvar = getattr(param, "envvar", None)
+    if envvar:
+        names = [envvar] if isinstance(envvar, str) else envvar
+        words += f" Environment: {', '.join(f'`{name}`' for name in names)}."
+    return _cell(words)
+
+
+# ── the API ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _api() -> Iterator[str]:
+    from cadenza_server import ServerSettings, create_app
+
+    description = create_app(ServerSettings(env="dev")).openapi()
+    schemas = description.get("components", {}).get("schemas", {})
+    groups: dict[str, list[tuple[str, str, Any]]] = {}
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            group = (operation.get("tags") or ["other"])[0]
+            groups.setdefault(group, []).append((method.upper(), path, operation))
+    for group, operations in groups.items():
+        yield f"## {group.capitalize()}\n"
+        for method, path, operation in operations:
+            yield from _operation(method, path, operation)
+    yield "## Bodies\n"
+    for name, schema in sorted(schemas.items()):
+        yield from _schema(name, schema)
+
+
+def _operation(method: str, path: str, operation: Any) -> Iterator[str]:
+    yield f"### {method} {path}\n"
+    yield _text(operation.get("description") or operation.get("summary"))
+    parameters = operation.get("parameters", [])
+    if parameters:
+        yield "| parameter | in | type | |\n|---|---|---|---|"
+        for one in parameters:
+            needed = "required" if one.get("required") else ""
+            words = one.get("description") or one["schema"].get("description") or ""
+            cells = (f"`{one['name']}`", one["in"], _shape(one["schema"]), f"{words} {needed}")
+            yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+        yield ""
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        yield f"Body: {_shape(content['schema'])}\n"
+    yield "| answer | body | |\n|---|---|---|"
+    for status, answer in operation.get("responses", {}).items():
+        shapes = {
+            _shape(content["schema"])
+            for content in answer.get("content", {}).values()
+            if content.get("schema")
+        }
+        yield f"| {status} | {_cell(', '.join(sorted(shapes)))} | {_cell(answer['description'])} |"
+    yield ""
+
+
+def _schema(name: str, schema: Any) -> Iterator[str]:
+    yield f"### {name}\n"
+    yield _text(schema.get("description"))
+    if "enum" in schema:
+        yield ", ".join(f"`{value}`" for value in schema["enum"]) + "\n"
+    if schema.get("properties"):
+        yield "| field | type | |\n|---|---|---|"
+        for field, one in schema["properties"].items():
+            needed = "required" if field in schema.get("required", ()) else ""
+            words = f"{one.get('description', '')} {needed}"
+            yield f"| `{field}` | {_cell(_shape(one))} | {_cell(words)} |"
+        yield ""
+
+
+def _shape(schema: Any) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    for key in ("anyOf", "oneOf", "allOf"):
+        if key in schema:
+            return " or ".join(dict.fromkeys(_shape(one) for one in schema[key]))
+    if "const" in schema or "enum" in schema:
+        values = schema.get("enum") or [schema["const"]]
+        return " or ".join(f"`{value}`" for value in values)
+    if schema.get("type") == "array":
+        return f"list of {_shape(schema.get('items', {}))}"
+    return str(schema.get("format") or schema.get("type") or "anything")
+
+
+# ── words ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _text(words: str | None) -> str:
+    """A docstring as paragraphs; what looks like a tag is shown, not obeyed."""
+    return html.escape((words or "").replace("\b", "").strip(), quote=False) + "\n"
+
+
+def _cell(words: str) -> str:
+    return " ".join(words.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+_WRITERS: dict[str, Callable[[], Iterator[str]]] = {"cli": _cli, "api": _api}
