@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -15,6 +15,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._listeners: list[Callable[[], object]] = []
         self.reason = ""
 
     @property
@@ -27,6 +28,12 @@ class Stop:
         if not self._event.is_set():
             self.reason = reason
             self._event.set()
+            for listener in self._listeners:
+                listener()
+
+    def on_request(self, listener: Callable[[], object]) -> None:
+        """Call `listener` when a stop is asked for, to end a wait that a signal does not."""
+        self._listeners.append(listener)
 
     def wait(self, seconds: float) -> bool:
         """Wait up to `seconds`; True when a stop was asked for."""

@@ -41,6 +41,12 @@ class UnsafePathError(UploaderError):
     code = "unsafe_path"
 
 
+class ChangedFileError(UploaderError):
+    """A file in the spool no longer holds the bytes that were queued (F02)."""
+
+    code = "local_file_changed"
+
+
 @dataclass(frozen=True, slots=True)
 class Copied:
     """A file that is now ours: its size, digest and identity."""
@@ -165,6 +171,24 @@ def open_asset(spool: Path, asset: Asset) -> FileIO:
     return FileIO(fd, "rb")
 
 
+def measure(file: FileIO) -> Copied:
+    """Size, digest and identity of a file of ours, synced."""
+    os.fsync(file.fileno())
+    kept = os.fstat(file.fileno())
+    return Copied(kept.st_size, _digest(file, kept.st_size, _ignore), kept.st_ino, kept.st_mtime_ns)
+
+
+def relative(name: str) -> PurePosixPath:
+    """A stored name as a path.
+
+    Raises:
+        UnsafePathError: it does not lie in the spool.
+    """
+    path = PurePosixPath(name)
+    locate(Path(), path)
+    return path
+
+
 def is_unchanged(spool: Path, asset: Asset) -> bool:
     """Whether the file still holds the bytes that were queued.
 
@@ -204,7 +228,7 @@ def remove_take(spool: Path, take_id: str) -> None:
     directory = spool / take_id
     try:
         with _directory(directory) as fd:
-            for name in os.listdir(fd):
+            for name in os.listdir(fd):  # noqa: PTH208 - below the descriptor, not the path
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=fd)
             os.fsync(fd)

@@ -63,13 +63,15 @@ class Leases(Reading):
             row = db.execute(sql, values).fetchone()
         return self.get(row[0]) if row else None
 
-    def registered(self, take: Take, server_id: str, *, attempt: Attempt) -> Take:
+    def registered(self, take: Take, server_id: str, *, attempts: Sequence[Attempt]) -> Take:
         """The server has the submission (T2)."""
         return self._settle(
-            take, "stage = 1, server_id = :server_id", {"server_id": server_id}, [attempt]
+            take, "stage = 1, server_id = :server_id", {"server_id": server_id}, attempts
         )
 
-    def stored(self, take: Take, kind: AssetKind, etag: str | None, *, attempt: Attempt) -> Take:
+    def stored(
+        self, take: Take, kind: AssetKind, etag: str | None, *, attempts: Sequence[Attempt]
+    ) -> Take:
         """The store accepted one asset (T3); with the video, the take is `stored` (T4)."""
         with self._write() as db:
             db.execute(
@@ -77,25 +79,27 @@ class Leases(Reading):
                 [etag, take.id, kind],
             )
             stage = "stage = 2" if kind == "video" else "stage = stage"
-            return self._settle(take, stage, {}, [attempt])
+            return self._settle(take, stage, {}, attempts)
 
-    def asset_refused(self, take: Take, kind: AssetKind, *, attempt: Attempt) -> Take:
+    def asset_refused(self, take: Take, kind: AssetKind, *, attempts: Sequence[Attempt]) -> Take:
         """One more try of an optional asset was in vain; it never fails the take (B-10, O16)."""
         with self._write() as db:
             db.execute(
                 "UPDATE assets SET tries = tries + 1 WHERE take_id = ? AND kind = ?",
                 [take.id, kind],
             )
-            return self._settle(take, "stage = stage", {}, [attempt])
+            return self._settle(take, "stage = stage", {}, attempts)
 
-    def confirmed(self, take: Take, receipt: Mapping[str, Any], *, attempt: Attempt) -> Take:
+    def confirmed(
+        self, take: Take, receipt: Mapping[str, Any], *, attempts: Sequence[Attempt]
+    ) -> Take:
         """The server verified the object; its receipt is the licence to delete (T5, I2)."""
         return self._settle(
             take,
             "status = 'uploaded', stage = 3, receipt = :receipt, lease_owner = NULL, claims = 0, "
             "hold = NULL, due_ms = 0, last_error_code = NULL, last_error = NULL",
             {"receipt": json.dumps(dict(receipt), sort_keys=True)},
-            [attempt],
+            attempts,
         )
 
     def delayed(
@@ -157,7 +161,7 @@ class Leases(Reading):
             attempts,
         )
 
-    def demoted(self, take: Take, stage: Stage, *, attempt: Attempt) -> Take:
+    def demoted(self, take: Take, stage: Stage, *, attempts: Sequence[Attempt]) -> Take:
         """The server says that what we thought done is not: go back, on its word only (T13)."""
         with self._write() as db:
             db.execute("UPDATE assets SET stored = 0, etag = NULL WHERE take_id = ?", [take.id])
@@ -166,7 +170,7 @@ class Leases(Reading):
                 take,
                 f"stage = :stage, demotions = demotions + 1{gone}",
                 {"stage": int(stage)},
-                [attempt],
+                attempts,
             )
 
     def cleaned(self, take: Take) -> Take:

@@ -114,13 +114,15 @@ class Reading(Store):
         rows = self._query("SELECT * FROM attempts WHERE take_id = ? ORDER BY seq", [take_id])
         return [_rows.attempt_from(row) for row in rows]
 
-    def next_due(self) -> datetime | None:
-        """When the next take can be tried; None when none waits for a time."""
+    def next_due(self, *, after: datetime) -> datetime | None:
+        """When the next take can be tried; None when none waits for a later time."""
         row = self._query(
             "SELECT min(due) AS due FROM ("
-            "SELECT min(due_ms) AS due FROM takes WHERE status = 'pending' AND hold IS NULL "
-            "UNION ALL SELECT min(due_ms) FROM takes WHERE status = 'failed' "
-            "UNION ALL SELECT min(due_ms) FROM takes WHERE stage = 3)"
+            "SELECT min(due_ms) AS due FROM takes "
+            "WHERE status = 'pending' AND hold IS NULL AND due_ms > :after "
+            "UNION ALL SELECT min(due_ms) FROM takes WHERE status = 'failed' AND due_ms > :after "
+            "UNION ALL SELECT min(due_ms) FROM takes WHERE stage = 3 AND due_ms > :after)",
+            {"after": _rows.milliseconds(after)},
         )[0]
         return _rows.moment(row["due"]) if row["due"] is not None else None
 

@@ -18,7 +18,7 @@ class Recovery(Leases):
         )
         return [(self.get(row["id"]), row["lease_owner"]) for row in rows]
 
-    def reclaim(self, take: Take, *, poison_claims: int, slow_due_ms: int) -> Take:
+    def reclaim(self, take: Take, *, poison_claims: int, slow_due_ms: int, due_ms: int = 0) -> Take:
         """Free the take of a dead worker; three deaths in a row make it poison (T11, P10)."""
         if take.claims >= poison_claims:
             setback = Setback(
@@ -28,9 +28,9 @@ class Recovery(Leases):
         # Dead before an outcome: the create may have reached the server.
         return self._settle(
             take,
-            "status = 'pending', lease_owner = NULL, "
+            "status = 'pending', lease_owner = NULL, due_ms = :due, "
             "create_sent = CASE WHEN stage = 0 THEN 1 ELSE create_sent END",
-            {},
+            {"due": due_ms},
             [],
         )
 

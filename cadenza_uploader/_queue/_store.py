@@ -40,9 +40,11 @@ class Store:
     def _now_ms(self) -> int:
         return round(self._clock() * 1000)
 
-    def _query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def _query(
+        self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[dict[str, Any]]:
         with self._lock:
-            return list(self._db.query(sql, list(values)))
+            return list(self._db.query(sql, values))
 
     def _takes(
         self, where: str, values: Sequence[Any], *, order: str = "id", limit: int | None = None

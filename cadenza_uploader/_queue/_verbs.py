@@ -16,8 +16,14 @@ class Verbs(Reading):
     """Transitions that need no lease (T0, T10, T14, T15)."""
 
     def add(self, new: NewTake) -> Take:
-        """Write the row of a take whose files are durable already (T0, I1)."""
+        """Write the row of a take whose files are durable already (T0, I1).
+
+        A row with that id is left as it is: recovery may have adopted the files between their
+        publication and this call.
+        """
         with self._write() as db:
+            if self._takes("id = ?", [new.id]):
+                return self.get(new.id)
             insert(db, "takes", _rows.take_columns(new, self._now_ms()))
             for asset in new.assets:
                 insert(db, "assets", _rows.asset_columns(new.id, asset))

@@ -1,0 +1,147 @@
+"""What a worker holds in memory for one claim, and what it says to the server about a take.
+
+Upload URLs live here and nowhere else: they are never stored and die with the claim (I8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
+from uuid import UUID
+
+from cadenza_client import Confirmation, NewSubmission, UploadTicket
+from cadenza_uploader import _spool
+from cadenza_uploader._classify import Answer, Decision, Step
+from cadenza_uploader._faults import Fault
+from cadenza_uploader.take import Asset, Attempt, Take
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports of a worker: clock, randomness, and named points where a test may crash it."""
+
+    clock: Callable[[], float]
+    random: Callable[[], float]
+    failpoint: Callable[[str], None]
+
+    def now(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+        return datetime.fromtimestamp(self.clock(), UTC)
+
+    def now_ms(self) -> int:
+        """The wall clock in stored milliseconds."""
+        return round(self.clock() * 1000)
+
+
+class StuckError(Exception):
+    """A step failed and the table decided; carries both to the one place that settles."""
+
+    def __init__(self, fault: Fault, decision: Decision) -> None:
+        super().__init__(fault.sentence)
+        self.fault = fault
+        self.decision = decision
+
+
+@dataclass(slots=True)
+class Tried:
+    """One step under way."""
+
+    step: Step
+    started_at: datetime
+    bytes_sent: int = 0
+
+
+@dataclass(slots=True)
+class Journey:
+    """One claim: the take as last written, its fresh URLs, and the steps not yet in the history."""
+
+    take: Take
+    ticket: UploadTicket | None = None
+    refreshes: int = 0
+    redone: int = 0
+    thumbnail_refused: bool = False
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+
+    def note(
+        self, tried: Tried, ended_at: datetime, outcome: str, fault: Fault | None = None
+    ) -> None:
+        """Remember how a step ended, until the next outcome is written with it."""
+        self.attempts.append(
+            Attempt(
+                take_id=self.take.id,
+                step=tried.step,
+                started_at=tried.started_at,
+                ended_at=ended_at,
+                outcome=outcome,
+                code=fault.answer.code if fault else None,
+                status_code=fault.answer.status if fault else None,
+                request_id=fault.request_id if fault else None,
+                bytes_sent=tried.bytes_sent,
+                counted=False,
+            )
+        )
+
+    def spent(self, *, counted: bool = False) -> list[Attempt]:
+        """Hand over the noted steps; `counted` marks the last as the one that cost an attempt."""
+        attempts, self.attempts = self.attempts, []
+        if counted and attempts:
+            attempts[-1] = replace(attempts[-1], counted=True)
+        return attempts
+
+
+class SpooledFile:
+    """An asset as the client's upload source: opened anew for each attempt, links refused."""
+
+    def __init__(self, spool: Path, asset: Asset) -> None:
+        self._spool = spool
+        self._asset = asset
+
+    @property
+    def size_bytes(self) -> int:
+        """The announced size."""
+        return self._asset.size_bytes
+
+    def open(self) -> FileIO:
+        """Open the file; its descriptor serves the whole attempt (F03)."""
+        return _spool.open_asset(self._spool, self._asset)
+
+
+def announcement(take: Take) -> NewSubmission:
+    """The create request: the client's own id makes it idempotent (B-19)."""
+    return NewSubmission(
+        id=UUID(take.id),
+        duration_seconds=take.duration_seconds,
+        piece_id=_uuid(take.context.piece_id),
+        exercise_id=_uuid(take.context.exercise_id),
+        session_id=_uuid(take.context.session_id),
+        notes=take.context.notes,
+        page_number=take.context.page_number,
+        measure_number=take.context.measure_number,
+        measure_end=take.context.measure_end,
+        size_bytes=take.video.size_bytes,
+        sha256=take.video.sha256,
+        width=take.width,
+        height=take.height,
+        captured_at=take.captured_at.replace(microsecond=0),
+        thumbnail_size_bytes=take.thumbnail.size_bytes if take.thumbnail else None,
+    )
+
+
+def receipt_fault(confirmation: Confirmation, take: Take) -> Fault | None:
+    """A confirmation that speaks of other bytes is none (delete gate, condition b)."""
+    receipt = confirmation.receipt
+    if receipt.size_bytes != take.video.size_bytes:
+        code = "size_mismatch"
+    elif receipt.sha256 is not None and receipt.sha256 != take.video.sha256:
+        code = "checksum_mismatch"
+    else:
+        return None
+    sentence = "The server confirmed other bytes than those of this take."
+    return Fault(Answer("api", "confirm", code=code), sentence)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return UUID(text) if text else None
