@@ -39,9 +39,9 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _START_ATTEMPTS = 3
 
-# The usual pipeline without `cache`: memcached would be one more program to install, and one upload
+# The proxy's usual pipeline without `cache`: memcached would be one more program to install, and one upload
 # after another is not faster with it.
-_PIPELINE = [
+_FILTERS = (
     "catch_errors",
     "gatekeeper",
     "healthcheck",
@@ -53,8 +53,7 @@ _PIPELINE = [
     "dlo",
     "versioned_writes",
     "symlink",
-    "proxy-server",
-]
+)
 
 _MAKE_RINGS = """
 import sys
@@ -240,14 +239,13 @@ def _write_settings(etc: Path, folder: Path, ports: Mapping[str, int], *, proxy:
         "versioned_writes": {"allow_object_versioning": True},
     }
     filters: dict[str, Mapping[str, object]] = {
-        f"filter:{name}": {"use": f"egg:swift#{name}", **options.get(name, {})}
-        for name in _PIPELINE[:-1]
+        f"filter:{name}": {"use": f"egg:swift#{name}", **options.get(name, {})} for name in _FILTERS
     }
     _write_ini(
         etc / "proxy-server.conf",
         {
             "DEFAULT": {**base, "bind_port": proxy},
-            "pipeline:main": {"pipeline": " ".join(_PIPELINE)},
+            "pipeline:main": {"pipeline": " ".join((*_FILTERS, "proxy-server"))},
             "app:proxy-server": {
                 "use": "egg:swift#proxy",
                 "account_autocreate": True,
