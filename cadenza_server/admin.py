@@ -1,0 +1,190 @@
+"""Setting a server up: what `cadenza server init | user add | seed-demo` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID, uuid5
+
+from sqlmodel import Session
+
+from cadenza_server.auth import Passwords, find_by_email, normalise_email
+from cadenza_server.builtin_store import FileStore
+from cadenza_server.clock import utc_now
+from cadenza_server.database import Database
+from cadenza_server.settings import ServerSettings
+from cadenza_server.tables import Exercise, Piece, Routine, RoutineAssignment, User
+
+_DEMO = UUID("5b0c5a4e-4a7e-4c1e-9d55-ca2dee2a0000")
+DEMO_PASSWORD = "cadenza-demo"  # noqa: S105 - printed to whoever seeds a demo, refused outside dev
+MIN_PASSWORD_LENGTH = 8
+
+
+class AdminError(Exception):
+    """What was asked for is not possible; the message says why."""
+
+
+@dataclass(frozen=True)
+class DemoAccounts:
+    """What `seed_demo` made; the same every time."""
+
+    student_email: str
+    student_id: int
+    teacher_email: str
+    teacher_id: int
+    piece_id: UUID
+    piece_title: str
+    exercise_id: UUID
+    password: str = field(repr=False, default=DEMO_PASSWORD)
+
+
+def init(settings: ServerSettings) -> None:
+    """Make the data directory, the database and the object store; harmless to repeat."""
+    with _opened(settings):
+        FileStore(settings.objects_dir)
+
+
+def add_user(
+    settings: ServerSettings,
+    *,
+    email: str,
+    full_name: str | None = None,
+    role: Literal["student", "teacher"] = "student",
+    password: str | None = None,
+    teacher_email: str | None = None,
+) -> int:
+    """Add somebody who can sign in.
+
+    Args:
+        settings: of which server.
+        email: unique, whatever its case.
+        full_name: as others see it.
+        role: student or teacher.
+        password: None for one who can't sign in by password.
+        teacher_email: a student's teacher, who must exist.
+
+    Returns:
+        The user's id.
+
+    Raises:
+        AdminError: the e-mail is taken or no e-mail, the teacher is unknown, the password short.
+    """
+    if "@" not in email.strip("@ "):
+        raise AdminError(f"{email!r} is not an e-mail address.")
+    if password is not None and len(password) < MIN_PASSWORD_LENGTH:
+        raise AdminError(f"A password has at least {MIN_PASSWORD_LENGTH} characters.")
+    with _opened(settings) as db, db.writing() as session:
+        if find_by_email(session, email):
+            raise AdminError(f"{normalise_email(email)} has an account already.")
+        return _add_user(session, email, full_name, role, password, teacher_email)
+
+
+def seed_demo(settings: ServerSettings) -> DemoAccounts:
+    """A teacher, her student, a piece and a routine to try the product with; safe to repeat.
+
+    Raises:
+        AdminError: outside dev: its password is public.
+    """
+    if not settings.is_dev:
+        raise AdminError("Demo accounts have a public password: they are for dev only.")
+    with _opened(settings) as db, db.writing() as session:
+        teacher = find_by_email(session, "teacher@demo.example")
+        teacher_id = (teacher and teacher.id) or _add_user(
+            session, "teacher@demo.example", "Tessa Moreno", "teacher", DEMO_PASSWORD, None
+        )
+        student = find_by_email(session, "student@demo.example")
+        student_id = (student and student.id) or _add_user(
+            session,
+            "student@demo.example",
+            "Sam Okafor",
+            "student",
+            DEMO_PASSWORD,
+            "teacher@demo.example",
+        )
+        piece, exercise = _seed_practice(session, teacher_id, student_id)
+        return DemoAccounts(
+            student_email="student@demo.example",
+            student_id=student_id,
+            teacher_email="teacher@demo.example",
+            teacher_id=teacher_id,
+            piece_id=piece.id,
+            piece_title=piece.title,
+            exercise_id=exercise.id,
+        )
+
+
+def _add_user(
+    session: Session,
+    email: str,
+    full_name: str | None,
+    role: str,
+    password: str | None,
+    teacher_email: str | None,
+) -> int:
+    now = utc_now()
+    teacher = find_by_email(session, teacher_email) if teacher_email else None
+    if teacher_email and (teacher is None or teacher.user_type != "teacher"):
+        raise AdminError(f"No teacher has the e-mail {normalise_email(teacher_email)}.")
+    user = User(
+        email=normalise_email(email),
+        full_name=full_name,
+        user_type=role,
+        password_hash=Passwords().hash(password) if password else None,
+        teacher_id=teacher.id if teacher else None,
+        teacher_since=now if teacher else None,
+        share_history=teacher is not None,
+        created_at=now,
+    )
+    session.add(user)
+    session.flush()
+    assert user.id is not None
+    return user.id
+
+
+def _seed_practice(session: Session, teacher_id: int, student_id: int) -> tuple[Piece, Exercise]:
+    now = utc_now()
+    piece = session.get(Piece, uuid5(_DEMO, "piece")) or Piece(
+        id=uuid5(_DEMO, "piece"),
+        owner_id=student_id,
+        title="Bach, Cello Suite No. 3: Bourrée I",
+        page_count=2,
+        created_at=now,
+        updated_at=now,
+    )
+    routine = session.get(Routine, uuid5(_DEMO, "routine")) or Routine(
+        id=uuid5(_DEMO, "routine"), owner_id=teacher_id, title="Daily half hour", created_at=now
+    )
+    exercise = session.get(Exercise, uuid5(_DEMO, "exercise")) or Exercise(
+        id=uuid5(_DEMO, "exercise"),
+        routine_id=routine.id,
+        piece_id=piece.id,
+        title="Bourrée, bars 1 to 20, with the metronome",
+        order_index=0,
+        recommended_time_seconds=600,
+    )
+    session.add_all([piece, routine])
+    session.flush()
+    session.add(exercise)
+    if session.get(RoutineAssignment, student_id) is None:
+        session.add(
+            RoutineAssignment(
+                student_id=student_id,
+                routine_id=routine.id,
+                assigned_by_id=teacher_id,
+                assigned_at=now,
+            )
+        )
+    session.flush()
+    return piece, exercise
+
+
+@contextmanager
+def _opened(settings: ServerSettings) -> Iterator[Database]:
+    db = Database(settings.database_url)
+    try:
+        db.migrate()
+        yield db
+    finally:
+        db.close()

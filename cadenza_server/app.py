@@ -1,0 +1,107 @@
+"""`create_app`: settings in, application out. Nothing lives at module level."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+
+from cadenza_server.auth import Passwords
+from cadenza_server.builtin_store import BuiltinStore, FileStore, Signer, StorageEndpoint
+from cadenza_server.clock import Clock, utc_now
+from cadenza_server.context import Services
+from cadenza_server.database import Database
+from cadenza_server.errors import HANDLERS
+from cadenza_server.keyring import Keyring
+from cadenza_server.limits import RateLimiter
+from cadenza_server.middleware import RequestScope
+from cadenza_server.routes import identity, pieces, practice, review, submissions
+from cadenza_server.settings import ServerSettings
+
+MAX_JSON_BYTES = 64 * 1024  # SEC-16; the routes that take files say so themselves
+_EXPOSED = (
+    "Link",
+    "X-Total-Count",
+    "X-Request-ID",
+    "Retry-After",
+    "ETag",
+    "Accept-Ranges",
+    "Content-Range",
+)
+
+
+def create_app(
+    settings: ServerSettings | None = None,
+    *,
+    clock: Clock = utc_now,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> FastAPI:
+    """Build the application; the database is brought up to date on the way.
+
+    Args:
+        settings: read from the environment when left out.
+        clock: the server's time, aware.
+        monotonic: for rate limits and durations.
+
+    Raises:
+        pydantic.ValidationError: the settings are not acceptable (default secret outside dev).
+    """
+    settings = settings or ServerSettings()
+    db = Database(settings.database_url)
+    db.migrate()
+    keyring = Keyring.from_settings(settings)
+    files, signer = FileStore(settings.objects_dir), Signer(keyring)
+    services = Services(
+        settings=settings,
+        clock=clock,
+        db=db,
+        keyring=keyring,
+        passwords=Passwords(),
+        limiter=RateLimiter(
+            {kind: settings.rate_per_minute(kind) for kind in ("auth", "write", "read")}, monotonic
+        ),
+        storage_at=lambda base_url: BuiltinStore(files, signer, clock, base_url),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        db.close()
+
+    app = FastAPI(
+        title="Cadenza",
+        version=version("cadenza"),
+        summary="Practice takes, from the student's disk to the teacher's eyes.",
+        lifespan=lifespan,
+        exception_handlers=HANDLERS,
+    )
+    app.state.services = services
+    api = APIRouter(max_body_size=MAX_JSON_BYTES)
+    for router in (
+        identity.open_router,
+        identity.router,
+        pieces.router,
+        practice.router,
+        submissions.router,
+        review.router,
+    ):
+        api.include_router(router)
+    app.include_router(api)
+    storage = StorageEndpoint(
+        files, signer, clock, settings.max_upload_bytes, settings.upload_idle_seconds
+    )
+    app.router.routes.append(Route("/storage/{key:path}", endpoint=storage))
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.cors_origins),
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=list(_EXPOSED),
+    )
+    app.add_middleware(RequestScope, monotonic=monotonic)
+    return app

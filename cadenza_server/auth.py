@@ -1,0 +1,108 @@
+"""Signing in: passwords, bearer tokens, and the dev-only shortcuts."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import jwt
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlmodel import Session, select
+
+from cadenza_server.access import Actor
+from cadenza_server.errors import ApiError
+from cadenza_server.keyring import Keyring
+from cadenza_server.tables import User
+
+_DEV_TOKEN = re.compile(r"dev_token_user_(\d{1,9})")
+_ALGORITHM = "HS256"
+
+
+class Passwords:
+    """argon2id, with the parameters of the library's current recommendation."""
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHash((Argon2Hasher(),))
+        # Checked when the e-mail is unknown, so that the answer takes as long as for a known one.
+        self._decoy = self._hasher.hash("nobody's password")
+
+    def hash(self, password: str) -> str:
+        """A salted hash to store."""
+        return self._hasher.hash(password)
+
+    def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        """Whether it fits, and a new hash to store when the parameters have moved on."""
+        matches, better = self._hasher.verify_and_update(password, stored or self._decoy)
+        return (matches, better) if stored else (False, None)
+
+
+def issue_token(keyring: Keyring, user_id: int, *, now: datetime, days: int) -> str:
+    """A bearer token: JWT HS256 with `sub` and `exp` (W9)."""
+    key = keyring.key("token")
+    assert key is not None
+    claims = {"sub": str(user_id), "iat": now, "exp": now + timedelta(days=days)}
+    return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": keyring.current_id})
+
+
+def read_token(keyring: Keyring, token: str, *, now: datetime, dev: bool) -> int:
+    """The user id in a token.
+
+    Raises:
+        ApiError: `unauthorized`, or `signin_required` when it was good once.
+    """
+    if dev and (match := _DEV_TOKEN.fullmatch(token)):
+        return int(match[1])
+    try:
+        key_id = jwt.get_unverified_header(token).get("kid", keyring.current_id)
+        key = keyring.key("token", str(key_id))
+        if key is None:
+            raise ApiError("unauthorized")
+        # Expiry is judged by the server's injected clock below, not by the library's.
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[_ALGORITHM],
+            options={"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False},
+        )
+        user_id, expires = int(claims["sub"]), float(claims["exp"])
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise ApiError("unauthorized") from None
+    if now.timestamp() >= expires:
+        raise ApiError("signin_required")
+    return user_id
+
+
+def bearer_of(header: str | None) -> str:
+    """The token of an `Authorization` header, or 401."""
+    scheme, _, token = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise ApiError("unauthorized")
+    return token.strip()
+
+
+def load_actor(session: Session, user_id: int) -> Actor:
+    """The signed-in user, or 401 when there is none any more."""
+    user = session.get(User, user_id)
+    if user is None or user.id is None or user.deleted_at is not None:
+        raise ApiError("unauthorized")
+    return Actor(
+        id=user.id,
+        email=user.email,
+        user_type=user.user_type,
+        studio_id=user.studio_id,
+        is_studio_admin=user.is_studio_admin,
+        features=user.features,
+    )
+
+
+def find_by_email(session: Session, email: str) -> User | None:
+    """A user by e-mail, whatever its case."""
+    wanted = normalise_email(email)
+    user = session.exec(select(User).where(User.email == wanted)).first()
+    return None if user is None or user.deleted_at is not None else user
+
+
+def normalise_email(email: str) -> str:
+    """How e-mails are stored and compared."""
+    return email.strip().lower()

@@ -1,0 +1,83 @@
+"""The built-in store as the server sees it: `Storage` on a directory."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+
+from cadenza_server.builtin_store.files import FileStore
+from cadenza_server.builtin_store.signing import Signer
+from cadenza_server.clock import Clock
+from cadenza_server.storage import PutPromise, SignedPut, StoredObject
+
+
+@dataclass(frozen=True)
+class BuiltinStore:
+    """Objects on this machine's disk, signed URLs to this server.
+
+    Args:
+        files: the objects.
+        signer: signs the URLs.
+        clock: from which expiry is counted.
+        base_url: scheme, host and root path under which clients reach this server.
+    """
+
+    files: FileStore
+    signer: Signer
+    clock: Clock
+    base_url: str
+
+    def presign_put(self, key: str, promise: PutPromise, *, expires_in: int) -> SignedPut:
+        """See `Storage`; binds everything that was promised."""
+        headers = {"Content-Type": promise.content_type}
+        if promise.size_bytes is not None:
+            headers["Content-Length"] = str(promise.size_bytes)
+        if promise.sha256 is not None:
+            digest = base64.b64encode(bytes.fromhex(promise.sha256)).decode()
+            headers["x-amz-checksum-sha256"] = digest
+        if promise.if_none_match:
+            headers["If-None-Match"] = "*"
+        path = self.signer.sign(
+            "PUT",
+            key,
+            expires_at=self._expiry(expires_in),
+            headers={name.lower(): value for name, value in headers.items()},
+        )
+        return SignedPut(self.base_url + path, headers)
+
+    def presign_get(self, key: str, *, expires_in: int, download_name: str | None = None) -> str:
+        """See `Storage`."""
+        parameters = {}
+        if download_name:
+            name = re.sub(r"[^A-Za-z0-9._-]+", "-", download_name)
+            parameters["response-content-disposition"] = f'attachment; filename="{name}"'
+        path = self.signer.sign(
+            "GET", key, expires_at=self._expiry(expires_in), parameters=parameters
+        )
+        return self.base_url + path
+
+    def head(self, key: str) -> StoredObject | None:
+        """See `Storage`; the digests are the store's own, computed while receiving."""
+        return self.files.head(key)
+
+    def read_start(self, key: str, length: int) -> bytes:
+        """See `Storage`."""
+        found = self.files.open(key)
+        if found is None:
+            return b""
+        with found[1] as file:
+            return file.read(length)
+
+    def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
+        """See `Storage`."""
+        with self.files.receive(key) as incoming:
+            incoming.write(data)
+            return incoming.commit(content_type=content_type)
+
+    def delete(self, key: str) -> None:
+        """See `Storage`."""
+        self.files.delete(key)
+
+    def _expiry(self, expires_in: int) -> int:
+        return int(self.clock().timestamp()) + expires_in

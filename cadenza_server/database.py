@@ -1,0 +1,112 @@
+"""One database: short reading and writing transactions, and its migrations.
+
+SQLite runs in WAL with `synchronous=FULL`: a client deletes its only copy of a take on the
+strength of a confirm, so an acknowledged commit must survive a power cut (NORMAL loses hundreds).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import Session
+
+_BUSY_TIMEOUT_SECONDS = 10
+_WRITES = "cadenza_writes"
+_MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class Database:
+    """The engine behind `reading()` and `writing()`; nothing else opens a session.
+
+    A writing transaction takes the write lock at its start (`BEGIN IMMEDIATE`), so what it reads
+    first is still true when it writes, and it never fails by upgrading a stale snapshot. Within
+    this process writers queue on a lock of our own: SQLite's busy handler sleeps in growing steps
+    and would let one thread starve for seconds.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        arguments: dict[str, Any] = {}
+        if self.is_sqlite:
+            _prepare_file(Path(str(parsed.database)))
+            arguments = {
+                "connect_args": {"check_same_thread": False, "timeout": _BUSY_TIMEOUT_SECONDS},
+                "max_overflow": -1,
+            }
+        self.engine: Engine = create_engine(parsed, **arguments)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _set_pragmas)
+            event.listen(self.engine, "begin", _begin)
+        self._write_engine = self.engine.execution_options(**{_WRITES: True})
+        self._turn: AbstractContextManager[Any] = (
+            threading.Lock() if self.is_sqlite else nullcontext()
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session on one snapshot; nothing it changes is kept."""
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session that commits when the block ends well and rolls back when it raises."""
+        with (
+            self._turn,
+            Session(self._write_engine, expire_on_commit=False, autoflush=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def migrate(self) -> None:
+        """`alembic upgrade head`, under the write lock, so that two processes may start at once."""
+        from alembic import command
+
+        with self._turn, self._write_engine.begin() as connection:
+            command.upgrade(alembic_config(connection), "head")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def alembic_config(connection: Connection | None = None) -> Any:
+    """Alembic's configuration for this package's migrations, on an open connection if given."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _prepare_file(path: Path) -> None:
+    """Nobody but the server's own user may read the database, whatever the umask (SEC-13)."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _set_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
+    # We write BEGIN ourselves: the driver's own would be deferred, and late.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "fullfsync=ON",
+        "foreign_keys=ON",
+        f"busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,1 @@
+"""Alembic migrations; start-up runs `upgrade head` (B-31)."""

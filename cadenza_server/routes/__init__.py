@@ -1,0 +1,1 @@
+"""The routes: ten lines each; what they do stands in the modules beside this folder."""

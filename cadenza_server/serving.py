@@ -1,0 +1,170 @@
+"""Running the server: in the foreground for people, in a thread for tests and demos."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import uvicorn
+from fastapi import FastAPI
+
+from cadenza_server.app import create_app
+from cadenza_server.settings import ServerSettings
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_START_SECONDS = 20.0
+_STOP_SECONDS = 20.0
+
+
+class ExposedDevServerError(Exception):
+    """A dev server signs in anybody as anybody: it is for this machine only."""
+
+
+class StartError(Exception):
+    """The server did not come up."""
+
+
+def serve(
+    settings: ServerSettings,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are finished first.
+
+    Args:
+        settings: what to serve.
+        host: address to listen on.
+        port: 0 for any free one.
+        on_ready: called with the URL once the port is open.
+
+    Raises:
+        ExposedDevServerError: `env` is dev and the address is not this machine's own.
+        OSError: the port is taken.
+    """
+    if settings.is_dev and host not in _LOOPBACK:
+        raise ExposedDevServerError(
+            f"In dev anybody can sign in as anybody, so {host} is refused. "
+            "Listen on 127.0.0.1, or set CADENZA_ENV and CADENZA_SECRET."
+        )
+    configure_logging()
+    listener = _listen(host, port)
+    with listener:
+        server = uvicorn.Server(_config(create_app(settings), timeout_graceful_shutdown=10))
+        if on_ready:
+            on_ready(_url(listener))
+        server.run(sockets=[listener])
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server in a thread of this process.
+
+    Attributes:
+        url: where it is, without a trailing slash.
+    """
+
+    url: str
+    _server: uvicorn.Server
+    _thread: threading.Thread
+    _listener: socket.socket
+
+    def stop(self) -> None:
+        """Stop it and wait until it is gone."""
+        self._server.should_exit = True
+        self._thread.join(_STOP_SECONDS)
+        self._listener.close()
+
+    def __enter__(self) -> RunningServer:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()
+
+
+def run_in_thread(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> RunningServer:
+    """Serve an app over a real socket, in a thread; for tests, demos and benchmarks.
+
+    Raises:
+        StartError: it ended before it was up.
+    """
+    listener = _listen(host, port)
+    server = uvicorn.Server(_config(app, timeout_graceful_shutdown=2))
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listener]}, name="cadenza-server", daemon=True
+    )
+    thread.start()
+    deadline = threading.Event()
+    waited = 0.0
+    while not server.started:
+        if not thread.is_alive() or waited > _START_SECONDS:
+            listener.close()
+            raise StartError("the server did not start")
+        deadline.wait(0.005)
+        waited += 0.005
+    return RunningServer(_url(listener), server, thread, listener)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: the event's name, and its facts beside it."""
+
+    _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON."""
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        line.update({k: v for k, v in vars(record).items() if k not in self._KNOWN})
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure_logging() -> None:
+    """Send the server's log to stderr as JSON lines. Libraries never do this; programs do."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    for name, level in (("cadenza.server", logging.INFO), ("uvicorn.error", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
+
+
+def _config(app: FastAPI, *, timeout_graceful_shutdown: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        # Uvicorn's own access log has the query string, and so the signatures: ours has not.
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=timeout_graceful_shutdown,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,84 @@
+"""What the server asks of an object store: sign, look, read a little, delete.
+
+`BuiltinStore` (files on disk) and S3 are two makes of one thing; nothing else in the server
+knows which one is behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+
+class StorageUnavailableError(Exception):
+    """The store did not answer or could not write; the request may be repeated later."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What the store knows of one object.
+
+    Attributes:
+        key: the object's key.
+        size_bytes: its length.
+        etag: quoted, the MD5 of a single PUT, as S3 gives it.
+        sha256: lower-case hex where the store has verified or computed it, else None.
+        content_type: as stored.
+        modified_at: aware UTC.
+    """
+
+    key: str
+    size_bytes: int
+    etag: str
+    sha256: str | None
+    content_type: str
+    modified_at: datetime
+
+
+class SignedPut(NamedTuple):
+    """A URL to PUT to and the headers that must be sent with it, verbatim."""
+
+    url: str
+    headers: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"SignedPut(url=<signed>, headers={sorted(self.headers)})"
+
+
+@dataclass(frozen=True)
+class PutPromise:
+    """What a client announced about the bytes it will send; all of it is signed (SEC-07)."""
+
+    content_type: str
+    size_bytes: int | None = None
+    sha256: str | None = field(default=None, repr=False)
+    if_none_match: bool = False
+
+
+class Storage(Protocol):
+    """An object store with presigned requests. Every method may raise `StorageUnavailableError`."""
+
+    def presign_put(self, key: str, promise: PutPromise, *, expires_in: int) -> SignedPut:
+        """A URL that stores exactly what was promised, for `expires_in` seconds."""
+        ...
+
+    def presign_get(self, key: str, *, expires_in: int, download_name: str | None = None) -> str:
+        """A URL to read the object, for `expires_in` seconds; as a download when named."""
+        ...
+
+    def head(self, key: str) -> StoredObject | None:
+        """What is stored under the key, or None."""
+        ...
+
+    def read_start(self, key: str, length: int) -> bytes:
+        """The first `length` bytes (fewer when the object is shorter)."""
+        ...
+
+    def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
+        """Store a small object the server itself received (a page image)."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; no error when there is none."""
+        ...
