@@ -1,0 +1,177 @@
+"""Why a take is where it is: one paragraph for the person whose recording it is (I5).
+
+Pure: rows in, sentences out, so that the command, the page and a support mail say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cadenza_uploader.take import (
+    Attempt,
+    FailCode,
+    Hold,
+    QueueHold,
+    Stage,
+    Status,
+    Take,
+    TakeEvent,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What to tell a person about one take.
+
+    Attributes:
+        headline: where it is, in one sentence.
+        because: why it is there.
+        tried: what was tried, newest last, with times and request ids.
+        next: what happens next, and when.
+        you_can: commands that change something, with their effect.
+    """
+
+    headline: str
+    because: str
+    tried: tuple[str, ...]
+    next: str
+    you_can: tuple[str, ...]
+
+
+_STAGES = {
+    Stage.RECORDED: "It is safe on this device; the server does not know of it yet.",
+    Stage.REGISTERED: "The server expects it; the video has not arrived there yet.",
+    Stage.STORED: "The video is in the store; the server has not confirmed it yet.",
+    Stage.CONFIRMED: "The server has it and said so with a receipt.",
+    Stage.CLEANED: "The server has it and said so with a receipt; the local copy is gone.",
+}
+
+_HOLDS = {
+    Hold.AUTH: ("It waits for you to sign in.", "It goes on by itself once you are signed in."),
+    Hold.NETWORK: (
+        "It waits for the network.",
+        "It goes on by itself when the server can be reached; waiting costs nothing.",
+    ),
+    Hold.CONSTRAINT: (
+        "It waits for a connection that your settings allow.",
+        "It goes on by itself on such a connection.",
+    ),
+    Hold.DISK: (
+        "It waits for free disk space.",
+        "It goes on by itself when there is room.",
+    ),
+    Hold.USER: ("You paused it.", "Nothing happens until you resume."),
+}
+
+_FAILURES = {
+    FailCode.ATTEMPTS_EXHAUSTED: "It failed too often in a row to be tried at the quick pace.",
+    FailCode.BAD_REQUEST: "The server refuses its description.",
+    FailCode.BAD_UPLOAD_URL: "The server gave an upload address that is not safe to send to.",
+    FailCode.CLIENT_TOO_OLD: "This version of Cadenza is too old for the server.",
+    FailCode.FILE_UNREADABLE: "The local file cannot be read.",
+    FailCode.FORBIDDEN: "The server does not allow you to send it.",
+    FailCode.ID_CONFLICT: "The server has something else under its id.",
+    FailCode.LEGAL: "The server withholds it for legal reasons.",
+    FailCode.LIMIT_EXCEEDED: "It is outside the server's limits.",
+    FailCode.LOCAL_FILE_CHANGED: "The local file is not the one that was queued.",
+    FailCode.LOCAL_FILE_MISSING: "The local file is gone.",
+    FailCode.POISON: "Sending it stopped the uploader several times.",
+    FailCode.QUOTA_EXCEEDED: "Your quota at the server is used up.",
+    FailCode.STORAGE_FORBIDDEN: "The store refuses every upload address the server gives.",
+    FailCode.STORAGE_REJECTS: "The store does not accept the upload.",
+    FailCode.SUBMISSION_DELETED: "It was deleted at the server.",
+    FailCode.SUBMISSION_GONE: "The server no longer knows of it.",
+    FailCode.TOO_LARGE: "It is larger than the server accepts.",
+    FailCode.UNSAFE_PATH: "Its file in the spool was replaced by something else.",
+    FailCode.UNSUPPORTED_MEDIA: "The server does not take it for a video.",
+}
+
+
+def explain(
+    take: Take,
+    *,
+    attempts: Sequence[Attempt],
+    events: Sequence[TakeEvent],
+    holds: Sequence[QueueHold],
+    now: datetime,
+    daemon_running: bool,
+) -> Explanation:
+    """Say where a take is, why, what was tried, what comes next and what the user can do."""
+    headline = f"Take {take.short_id} is {take.status.value}. {_STAGES[take.stage]}"
+    because, following, you_can = _situation(take, holds, now, daemon_running)
+    tried = tuple(_line(attempt) for attempt in attempts) or (
+        f"Nothing was tried yet; it was queued at {events[0].at:%Y-%m-%d %H:%M} UTC."
+        if events
+        else "Nothing was tried yet.",
+    )
+    return Explanation(headline, because, tried, following, you_can)
+
+
+def _situation(
+    take: Take, holds: Sequence[QueueHold], now: datetime, daemon_running: bool
+) -> tuple[str, str, tuple[str, ...]]:
+    retry = f"cadenza queue retry {take.short_id}  (try again at once)"
+    cancel = f"cadenza queue cancel {take.short_id}  (give it up and remove the local copy)"
+    if take.status is Status.UPLOADED:
+        because = "The teacher can see it."
+        following = "Nothing more needs to happen."
+        if take.stage is Stage.CONFIRMED and take.last_error:
+            following = f"{take.last_error} It is tried again later; the upload itself is done."
+        return because, following, (f"cadenza submissions show {take.server_id}",)
+    if take.status is Status.UPLOADING:
+        return "It is being sent now.", "Watch it with: cadenza queue ls", ()
+    if take.status is Status.FAILED:
+        assert take.fail_code is not None
+        because = f"{_FAILURES[take.fail_code]} {take.last_error or ''}".strip()
+        if take.fail_code.needs_user:
+            following = f"It needs you; it is also tried again {_when(take.due_at, now)}."
+        else:
+            following = f"It is tried again by itself {_when(take.due_at, now)}."
+        return because, f"{following} Its files are kept.", (retry, cancel)
+    hold = take.hold or (holds[0].hold if holds else None)
+    if hold is not None:
+        why, following = _HOLDS[hold]
+        detail = next((h.why for h in holds if h.hold is hold), take.last_error or "")
+        unlock = {
+            Hold.AUTH: ("cadenza login",),
+            Hold.USER: ("cadenza queue resume",),
+            Hold.NETWORK: ("cadenza doctor  (check what cannot be reached)",),
+        }.get(hold, ("cadenza doctor",))
+        return f"{why} {detail}".strip(), following, (*unlock, cancel)
+    if not daemon_running:
+        return (
+            "No uploader is running.",
+            "It is sent as soon as one runs.",
+            ("cadenza daemon run  (send now and keep sending)", cancel),
+        )
+    if take.due_at is not None and take.due_at > now:
+        because = f"The last try did not succeed: {take.last_error}"
+        return because, f"It is tried again {_when(take.due_at, now)}.", (retry, cancel)
+    return "It waits for its turn.", "It is sent after the takes recorded before it.", (cancel,)
+
+
+def _when(at: datetime | None, now: datetime) -> str:
+    if at is None or at <= now:
+        return "now"
+    left = at - now
+    if left < timedelta(minutes=2):
+        return f"in {max(1, round(left.total_seconds()))} seconds"
+    if left < timedelta(hours=2):
+        return f"in {round(left.total_seconds() / 60)} minutes"
+    return f"in {round(left.total_seconds() / 3600)} hours"
+
+
+def _line(attempt: Attempt) -> str:
+    seconds = (attempt.ended_at - attempt.started_at).total_seconds()
+    parts = [f"{attempt.started_at:%Y-%m-%d %H:%M:%S} UTC {attempt.step}: {attempt.outcome}"]
+    if attempt.code or attempt.status_code:
+        parts.append(f"({' '.join(str(p) for p in (attempt.status_code, attempt.code) if p)})")
+    if attempt.bytes_sent:
+        parts.append(f"{attempt.bytes_sent:,} bytes in {seconds:.1f} s")
+    if attempt.request_id:
+        parts.append(f"request {attempt.request_id}")
+    if attempt.counted:
+        parts.append("counted as an attempt")
+    return ", ".join(parts).replace(", (", " (")
