@@ -44,9 +44,6 @@ def connect(home: Home) -> Database:
         home.database, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
-        if not existed:
-            home.database.chmod(0o600)
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA journal_size_limit = 67108864")
@@ -54,7 +51,11 @@ def connect(home: Home) -> Database:
         connection.execute("PRAGMA fullfsync = ON")
         connection.execute("PRAGMA secure_delete = ON")
         db = Database(connection)
+        # The switch to WAL does not wait for the busy timeout: it belongs under the lock too.
         with _schema_lock(home):
+            connection.execute("PRAGMA journal_mode = WAL")
+            if not existed:
+                home.database.chmod(0o600)
             _refuse_newer(db)
             migrations.apply(db)
     except sqlite3.DatabaseError as error:

@@ -422,9 +422,9 @@ def test_the_database_refuses_to_delete_an_unfinished_take(queue: TakeQueue) -> 
 
 def test_a_claim_needs_a_new_epoch(queue: TakeQueue, home: Home) -> None:
     add_take(queue)
-    with sqlite3.connect(home.database) as shell:
-        with pytest.raises(sqlite3.IntegrityError, match="new epoch"):
-            shell.execute("UPDATE takes SET status = 'uploading', lease_owner = 'x'")
+    shell = sqlite3.connect(home.database)
+    with pytest.raises(sqlite3.IntegrityError, match="new epoch"):
+        shell.execute("UPDATE takes SET status = 'uploading', lease_owner = 'x'")
     shell.close()
 
 
