@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -106,18 +107,9 @@ def test_the_same_bytes_for_the_same_context_are_found(queue: TakeQueue, home: H
     take = add_take(queue, seed=1)
     again = new_take(home, seed=2)
     assert queue.find_unsent_copy(again) is None
-    twin = new_take(home, seed=1 << 70)
-    # Same bytes as take 1, another id.
-    twin = type(twin)(**{**vars_of(twin), "assets": queue_assets(take), "context": take.context})
+    # Same bytes as the queued take, under another id.
+    twin = replace(new_take(home, seed=1 << 70), assets=(take.video,), context=take.context)
     assert queue.find_unsent_copy(twin) == take
-
-
-def vars_of(new: object) -> dict[str, object]:
-    return {name: getattr(new, name) for name in new.__slots__}  # type: ignore[attr-defined] - slots
-
-
-def queue_assets(take: Take) -> tuple[object, ...]:
-    return (take.video,)
 
 
 # ── claims ─────────────────────────────────────────────────────────────────────────────────────
