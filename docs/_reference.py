@@ -1,12 +1,13 @@
 """Pages that cannot go stale: the command's and the API's reference, written from the code.
 
 mkdocs calls `on_page_markdown` for each page. A page asks for a reference with a line of its own:
-`<!-- reference: cli -->` or `<!-- reference: api -->`.
+`<!-- reference: cli -->`, and likewise for every name in `_WRITERS` below.
 """
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,28 +32,51 @@ def _cli() -> Iterator[str]:
     yield from _command(typer.main.get_command(app), "cadenza", level=2)
 
 
+# The root says these once; every command takes them too.
+_COMMON = {"--url", "--home", "--json", "--quiet", "--debug"}
+
+
 def _command(command: Any, path: str, level: int) -> Iterator[str]:
     subcommands = {
         name: sub for name, sub in getattr(command, "commands", {}).items() if not sub.hidden
     }
+    root = path == "cadenza"
     yield f"{'#' * level} {path}\n"
     yield _text(command.help)
-    options = [param for param in command.params if not getattr(param, "hidden", False)]
+    options = [
+        param
+        for param in command.params
+        if not getattr(param, "hidden", False) and (root or _COMMON.isdisjoint(param.opts))
+    ]
     words = [path] + (["[options]"] if any(p.param_type_name == "option" for p in options) else [])
     words += [_placeholder(p) for p in options if p.param_type_name == "argument"]
     words += ["command"] if subcommands else []
     yield f"```text\n{' '.join(words)}\n```\n"
     if options:
-        yield "| | |\n|---|---|"
+        yield "| option or argument | what it does |\n|---|---|"
         for param in options:
             yield f"| {_names(param)} | {_explained(param)} |"
         yield ""
+    if not root:
+        yield from _epilog(command.epilog or "")
     for name, sub in subcommands.items():
         yield from _command(sub, f"{path} {name}", min(level + 1, 4))
 
 
+def _epilog(epilog: str) -> Iterator[str]:
+    for paragraph in epilog.split("\n\n"):
+        head, _, lines = paragraph.partition("\n  ")
+        if head.replace("\b", "").strip() == "Examples:":
+            examples = "\n".join(line.strip() for line in lines.splitlines())
+            yield f"```sh\n{examples}\n```\n"
+        else:
+            yield _text(paragraph)
+
+
 def _placeholder(param: Any) -> str:
-    name = (param.metavar or param.name).upper() + ("..." if param.nargs == -1 else "")
+    if param.metavar:
+        return str(param.metavar)
+    name = param.name.upper() + ("..." if param.nargs == -1 else "")
     return name if param.required else f"[{name}]"
 
 
@@ -65,10 +89,11 @@ def _names(param: Any) -> str:
 
 
 def _type(param: Any) -> str:
-    choices = getattr(param.type, "choices", None)
-    if choices:
-        return " or ".join(str(getattr(choice, "value", choice)) for choice in choices)
-    return str(param.metavar or param.type.name).lower()
+    if param.metavar:
+        return str(param.metavar)
+    annotation = getattr(getattr(param, "type_descriptor", None), "annotation", str)
+    words = {int: "NUMBER", float: "NUMBER", str: "TEXT"}
+    return words.get(annotation, "VALUE")
 
 
 def _explained(param: Any) -> str:
@@ -83,7 +108,41 @@ def _explained(param: Any) -> str:
     return _cell(words)
 
 
+# ── the queue ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _fail_codes() -> Iterator[str]:
+    from cadenza_uploader._explain import _FAILURES as FAILURES
+    from cadenza_uploader.take import FailCode
+
+    yield "| code | what happened | tried again |\n|---|---|---|"
+    for code in FailCode:
+        again = "daily, or when you say so" if code.needs_user else "by itself, a few times a day"
+        yield f"| `{code.value}` | {_cell(FAILURES[code])} | {again} |"
+    yield ""
+
+
+# ── the server ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _server_settings() -> Iterator[str]:
+    from cadenza_server import ServerSettings
+
+    yield "| variable | default | |\n|---|---|---|"
+    for name, field in ServerSettings.model_fields.items():
+        aliases = getattr(field.validation_alias, "choices", [f"CADENZA_{name.upper()}"])
+        names = ", ".join(f"`{one}`" for one in aliases if str(one).isupper())
+        plain = field.default if isinstance(field.default, str | int | float) else ""
+        default = f"`{plain}`" if plain != "" else ""
+        yield f"| {names} | {default} | {_cell(field.description or '')} |"
+    yield ""
+
+
 # ── the API ────────────────────────────────────────────────────────────────────────────────────
+
+
+# What every route behind the sign-in may answer; the page says it once.
+_USUAL_REFUSALS = {"401", "429", "500", "503"}
 
 
 def _api() -> Iterator[str]:
@@ -117,16 +176,32 @@ def _operation(method: str, path: str, operation: Any) -> Iterator[str]:
             cells = (f"`{one['name']}`", one["in"], _shape(one["schema"]), f"{words} {needed}")
             yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
         yield ""
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        yield f"Body: {_shape(content['schema'])}\n"
-    yield "| answer | body | |\n|---|---|---|"
+    bodies = operation.get("requestBody", {}).get("content", {})
+    if bodies:
+        shapes = dict.fromkeys(
+            _shape(content["schema"]) if kind == "application/json" else f"`{kind}`"
+            for kind, content in bodies.items()
+        )
+        yield f"Body: {' or '.join(shapes)}\n"
+    answers, refusals = [], []
     for status, answer in operation.get("responses", {}).items():
-        shapes = {
-            _shape(content["schema"])
-            for content in answer.get("content", {}).values()
-            if content.get("schema")
-        }
-        yield f"| {status} | {_cell(', '.join(sorted(shapes)))} | {_cell(answer['description'])} |"
+        schemas = [content.get("schema") for content in answer.get("content", {}).values()]
+        if status.startswith("2"):
+            shapes = dict.fromkeys(_shape(schema) for schema in schemas if schema)
+            answers.append(f"{status} {' or '.join(shapes) or 'without a body'}")
+        elif status not in _USUAL_REFUSALS:
+            refusals.append(f"{status} {answer['description']}")
+    yield f"Answer: {'; '.join(answers)}\n"
+    if refusals:
+        yield f"Refusals: {'; '.join(refusals)}\n"
+
+
+def _error_codes() -> Iterator[str]:
+    from cadenza_server.codes import ERROR_CODES
+
+    yield "| code | status | sentence |\n|---|---|---|"
+    for code, entry in sorted(ERROR_CODES.items()):
+        yield f"| `{code}` | {entry.status} | {_cell(entry.sentence)} |"
     yield ""
 
 
@@ -162,6 +237,15 @@ def _shape(schema: Any) -> str:
 # ── words ──────────────────────────────────────────────────────────────────────────────────────
 
 
+def on_page_content(content: str, **_: Any) -> str:
+    """Drop the requirement ids in brackets, which serve the reader of the code only."""
+    return _IDS.sub("", content)
+
+
+# (F000-52), (B-26), (I2, SEC-05) … but not (S3)
+_IDS = re.compile(r" ?\((?!S3\))(?:[A-Z]{1,5}-?\d+(?:[-–…][A-Z]?\d+)?(?:, |; )?)+\)")
+
+
 def _text(words: str | None) -> str:
     """A docstring as paragraphs; what looks like a tag is shown, not obeyed."""
     return html.escape((words or "").replace("\b", "").strip(), quote=False) + "\n"
@@ -171,4 +255,10 @@ def _cell(words: str) -> str:
     return " ".join(words.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-_WRITERS: dict[str, Callable[[], Iterator[str]]] = {"cli": _cli, "api": _api}
+_WRITERS: dict[str, Callable[[], Iterator[str]]] = {
+    "api": _api,
+    "cli": _cli,
+    "error-codes": _error_codes,
+    "fail-codes": _fail_codes,
+    "server-settings": _server_settings,
+}
