@@ -15,8 +15,8 @@ from cadenza_uploader._credentials import CredentialStore
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._session import current_account
 from cadenza_uploader._settings import Settings
+from cadenza_uploader._settlement import Carried
 from cadenza_uploader._states import Hold
-from cadenza_uploader._worker import Carried
 from cadenza_uploader.events import Observer, QueueHeld, QueueReleased
 from cadenza_uploader.take import Account
 

@@ -17,9 +17,10 @@ from cadenza_uploader._queue import Setback, TakeQueue
 from cadenza_uploader._readiness import Readiness
 from cadenza_uploader._recovery import POISON_CLAIMS, recover
 from cadenza_uploader._settings import Settings
+from cadenza_uploader._settlement import Carried, Result
 from cadenza_uploader._signals import Stop
 from cadenza_uploader._states import Hold
-from cadenza_uploader._worker import Carried, Result, Worker
+from cadenza_uploader._worker import Worker
 from cadenza_uploader.errors import StaleLeaseError
 from cadenza_uploader.events import Observer, UploaderStarted
 from cadenza_uploader.take import Take

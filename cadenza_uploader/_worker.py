@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from cadenza_client import CadenzaClient, UploadTarget
 from cadenza_client.errors import CadenzaError, CancelledUploadError, TransportError
@@ -28,17 +27,14 @@ from cadenza_uploader._journey import (
 )
 from cadenza_uploader._queue import Setback, TakeQueue
 from cadenza_uploader._settings import Settings
-from cadenza_uploader._states import FailCode, Hold, Stage
+from cadenza_uploader._settlement import Carried, Settlement
+from cadenza_uploader._states import Stage
 from cadenza_uploader.errors import StaleLeaseError
 from cadenza_uploader.events import (
     BytesSent,
     Observer,
-    QueueHeld,
     StageReached,
     TakeClaimed,
-    TakeDelayed,
-    TakeFailed,
-    TakeReleased,
     TakeUploaded,
 )
 from cadenza_uploader.take import Asset, AssetKind, Attempt, Take
@@ -47,23 +43,6 @@ from cadenza_uploader.take import Asset, AssetKind, Attempt, Take
 MAX_REFRESHES = 2
 #: Tries of a thumbnail before the take is confirmed without it (O16).
 MAX_THUMBNAIL_TRIES = 5
-
-Result = Literal["uploaded", "delayed", "released", "failed", "stale"]
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """How a claim ended.
-
-    Attributes:
-        result: the outcome that was written; `stale` when the take was no longer ours.
-        hold: set when the whole queue has to wait.
-        pause_seconds: the server's wish to be left alone, for every take (S02).
-    """
-
-    result: Result
-    hold: Hold | None = None
-    pause_seconds: float = 0.0
 
 
 class Worker:
@@ -94,6 +73,7 @@ class Worker:
         self._observer = observer
         self._cancelled = cancelled
         self._world = world
+        self._settlement = Settlement(queue, settings=settings, observer=observer, world=world)
 
     def carry(self, take: Take) -> Carried:
         """Carry a claimed take as far as the world allows, and write exactly one outcome."""
@@ -103,9 +83,9 @@ class Worker:
             self._advance(journey)
         except CancelledUploadError:
             setback = Setback("stopped", "The upload was stopped and goes on later.")
-            return self._release(journey, setback, None)
+            return self._settlement.release(journey, setback, None)
         except StuckError as stuck:
-            return self._settle(journey, stuck.fault, stuck.decision)
+            return self._settlement.settle(journey, stuck.fault, stuck.decision)
         except StaleLeaseError:
             return Carried("stale")
         self._observer(TakeUploaded(journey.take))
@@ -277,64 +257,6 @@ class Worker:
         take = self._queue.stored(take, "video", None, attempts=journey.spent())
         journey.take = take
         return True
-
-    def _settle(self, journey: Journey, fault: Fault, decision: Decision) -> Carried:
-        take, policy = journey.take, self._settings.durations.backoff
-        setback = Setback(fault.answer.code or f"http_{fault.answer.status}", fault.sentence)
-        if fault.may_have_arrived and take.stage is Stage.RECORDED:
-            take = journey.take = replace(take, create_sent=True)
-        try:
-            if decision.action is Action.HOLD:
-                assert decision.hold is not None
-                return self._release(journey, setback, decision.hold)
-            if decision.action is Action.FAIL:
-                assert decision.fail is not None
-                pace = policy.slow_seconds if decision.fail.needs_user else policy.exhausted_seconds
-                return self._fail(journey, decision.fail, setback, pace)
-            if take.attempts + 1 >= self._settings.max_attempts:
-                code = FailCode.ATTEMPTS_EXHAUSTED
-                return self._fail(journey, code, setback, policy.exhausted_seconds)
-            delay = policy.delay_seconds(
-                take.attempts + 1,
-                hint_seconds=fault.retry_after_seconds,
-                random=self._world.random,
-            )
-            due_ms = self._world.now_ms() + round(delay * 1000)
-            after = self._queue.delayed(take, setback, due_ms, attempts=journey.spent(counted=True))
-        except StaleLeaseError:
-            return Carried("stale")
-        assert after.due_at is not None
-        # A server that asks for time asks for all of us, not for this take (S02).
-        pause = fault.retry_after_seconds or 0.0
-        self._observer(
-            TakeDelayed(take.id, setback.code, setback.sentence, after.attempts, after.due_at)
-        )
-        return Carried("delayed", pause_seconds=pause)
-
-    def _fail(
-        self, journey: Journey, code: FailCode, setback: Setback, pace_seconds: float
-    ) -> Carried:
-        counted = code is FailCode.ATTEMPTS_EXHAUSTED
-        self._queue.failed(
-            journey.take,
-            code,
-            setback,
-            self._world.now_ms() + round(pace_seconds * 1000),
-            attempts=journey.spent(counted=counted),
-        )
-        self._observer(TakeFailed(journey.take.id, code.value, setback.sentence, code.needs_user))
-        return Carried("failed")
-
-    def _release(self, journey: Journey, setback: Setback, hold: Hold | None) -> Carried:
-        try:
-            self._queue.released(journey.take, setback, attempts=journey.spent())
-        except StaleLeaseError:
-            return Carried("stale")
-        if hold is not None:
-            self._queue.hold_queue(hold, setback.sentence)
-            self._observer(QueueHeld(hold, setback.sentence))
-        self._observer(TakeReleased(journey.take.id, hold, setback.code, setback.sentence))
-        return Carried("released", hold)
 
     # ── one step ───────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,7 @@
 """A server and its store in memory, behind the client's own methods, models and errors.
 
-Faults are scripted per operation and occurrence: an exception raised before the effect, or after
-it (`LostAnswerError`: done, but no answer). What arrives is judged by the same rules as the real server.
+Faults are scripted per operation and occurrence: an exception raised before the effect, or after it
+(`LostAnswerError`: done, but no answer). What arrives is judged by the real rules.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from cadenza_uploader._home import Home
 from cadenza_uploader._journey import World
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._settings import Settings
-from cadenza_uploader._worker import Carried, Worker
+from cadenza_uploader._settlement import Carried
+from cadenza_uploader._worker import Worker
 from cadenza_uploader.events import BytesSent, Event, StageReached, TakeFailed, TakeUploaded
 from cadenza_uploader.take import FailCode, Hold, Stage, Status, Take
 from tests.uploader.fake_server import FakeServer, LostAnswerError
