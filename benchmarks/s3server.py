@@ -39,8 +39,8 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 _START_ATTEMPTS = 3
 
-# The proxy's usual pipeline without `cache`: memcached would be one more program to install, and one upload
-# after another is not faster with it.
+# What the proxy's pipeline usually has, without `cache`: memcached would be one more program to
+# install, and one upload after another is not faster with it.
 _FILTERS = (
     "catch_errors",
     "gatekeeper",
