@@ -31,7 +31,7 @@ def hand_to_browser(
 
     class Once(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if not secrets.compare_digest(self.path, path) or fetched.is_set():
+            if not secrets.compare_digest(self.path.encode(), path.encode()) or fetched.is_set():
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
             fetched.set()

@@ -112,7 +112,7 @@ def _owner_of(run: Run, token: str) -> User:
 
 @command(app, "logout", examples=["cadenza logout"])
 def logout(run: Run) -> None:
-    """Forget this device's sign-in. Queued takes stay and wait for you."""
+    """Forget this device's sign-in; queued takes stay."""
     forgotten = run.credentials.forget(run.settings.url)
     with run.queue() as queue:
         unsent = queue.counts().unsent

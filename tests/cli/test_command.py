@@ -1,0 +1,256 @@
+"""What every command has in common: options, errors, help."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+import typer.main
+from typer.testing import CliRunner
+
+from cadenza_cli import _command
+from cadenza_cli._errors import CommandError, ExitCode
+from cadenza_cli._run import Common, Run, World
+from cadenza_cli.main import app
+from cadenza_client.errors import ConnectFailedError
+from tests.cli.conftest import Cadenza
+
+
+def _commands(group: Any = None, path: str = "cadenza") -> Iterator[tuple[str, Any]]:
+    group = group or typer.main.get_command(app)
+    yield path, group
+    for name, one in group.commands.items():
+        if hasattr(one, "commands"):
+            yield from _commands(one, f"{path} {name}")
+        else:
+            yield f"{path} {name}", one
+
+
+ALL = dict(_commands())
+LEAVES = {path: one for path, one in ALL.items() if not hasattr(one, "commands")}
+
+
+def test_the_commands_are_those_of_the_contract() -> None:
+    assert sorted(path.removeprefix("cadenza ") for path in LEAVES) == [
+        "daemon run",
+        "daemon status",
+        "daemon stop",
+        "doctor",
+        "explain",
+        "inbox",
+        "login",
+        "logout",
+        "pieces add",
+        "pieces ls",
+        "queue cancel",
+        "queue gc",
+        "queue ls",
+        "queue pause",
+        "queue resume",
+        "queue retry",
+        "queue show",
+        "record",
+        "review",
+        "server init",
+        "server run",
+        "server seed-demo",
+        "server user add",
+        "students",
+        "submissions download",
+        "submissions ls",
+        "submissions open",
+        "submissions show",
+        "upload",
+        "whoami",
+    ]
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_every_command_teaches(path: str) -> None:
+    one = LEAVES[path]
+    first = (one.help or "").split("\n\n")[0]
+    assert first.endswith(".")
+    assert len(first) <= 62, f"the summary of {path} is cut in the list of commands"
+    assert "Examples:" in (one.epilog or "")
+    assert f"{path}" in (one.epilog or "")
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_every_command_takes_the_shared_options(path: str) -> None:
+    names = {name for param in LEAVES[path].params for name in param.opts}
+    assert {"--url", "--home", "--json", "--quiet", "-q", "--debug"} <= names
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_every_option_says_what_it_does(path: str) -> None:
+    silent = [param.name for param in LEAVES[path].params if not param.help]
+    assert silent == []
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_no_option_takes_a_secret(path: str) -> None:
+    takers = [
+        name
+        for param in LEAVES[path].params
+        for name in param.opts
+        if ("password" in name or "token" in name) and not param.is_flag
+    ]
+    assert takers == []
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_help_works_everywhere(path: str, cadenza: Cadenza) -> None:
+    answer = cadenza(*path.split()[1:], "--help")
+    assert answer.exit_code == 0
+    assert answer.stdout.startswith(f"Usage: {path}")
+    assert cadenza(*path.split()[1:], "-h").stdout == answer.stdout
+
+
+def test_version(cadenza: Cadenza) -> None:
+    from importlib.metadata import version
+
+    assert cadenza("--version").stdout == f"cadenza {version('cadenza')}\n"
+
+
+def test_without_a_command_the_help_is_shown(cadenza: Cadenza) -> None:
+    answer = cadenza()
+    assert answer.exit_code == 2
+    assert "Usage: cadenza" in answer.stderr + answer.stdout
+
+
+# ── shared options, before and after the command ───────────────────────────────────────────────
+
+probe = _command.group(summary="A group for tests.")
+seen: list[Run] = []
+
+
+@_command.command(probe, "look")
+def look(run: Run, word: str = "x") -> None:
+    """Look at the run."""
+    seen.append(run)
+
+
+@_command.command(probe, "fail")
+def fail(run: Run, how: str) -> None:
+    """Fail in the given way."""
+    raise {
+        "known": ConnectFailedError("refused", kind="refused"),
+        "own": CommandError("own", code="c", exit_code=ExitCode.LIMITS, next_step="go on"),
+        "usage": typer.BadParameter("bad"),
+        "exit": typer.Exit(9),
+        "bug": KeyError("secret-in-a-bug"),
+        "system": OSError(28, "No space left on device"),
+    }[how]
+
+
+@probe.callback()
+def _common(context: typer.Context, json: bool = False, quiet: bool = False) -> None:
+    _command.remember_common(
+        context, {"url": "http://a", "home": None, "json": json, "quiet": quiet, "debug": False}
+    )
+
+
+def _invoke(*words: str, world: World | None = None) -> Any:
+    return CliRunner().invoke(probe, list(words), obj=world)
+
+
+def test_options_work_before_and_after_the_command() -> None:
+    assert _invoke("--json", "look").exit_code == 0
+    assert seen[-1].common == Common(url="http://a", json=True)
+    _invoke("look", "--json", "--url", "http://b", "--word", "y")
+    assert seen[-1].common == Common(url="http://b", json=True)
+    assert seen[-1].out.mode == "json"
+    _invoke("--quiet", "look", "--debug")
+    assert seen[-1].common == Common(url="http://a", quiet=True, debug=True)
+    assert seen[-1].out.mode == "quiet"
+
+
+def test_without_a_world_the_real_one_is_used() -> None:
+    import time
+
+    _invoke("look")
+    assert seen[-1].world.clock is time.time
+
+
+@pytest.mark.parametrize(
+    ("how", "exit_code", "words"),
+    [
+        ("known", 5, "refused"),
+        ("own", 4, "own"),
+        ("usage", 2, "bad"),
+        ("exit", 9, ""),
+        ("bug", 1, "because of a bug (KeyError)"),
+        ("system", 1, "No space left on device."),
+    ],
+)
+def test_errors_become_exit_codes_and_sentences(how: str, exit_code: int, words: str) -> None:
+    result = _invoke("fail", how)
+    assert result.exit_code == exit_code
+    assert words in result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    assert "secret-in-a-bug" not in result.stderr
+
+
+def test_json_errors_are_the_document_on_standard_output() -> None:
+    import json
+
+    result = _invoke("fail", "own", "--json")
+    assert json.loads(result.stdout) == {
+        "error": {
+            "code": "c",
+            "sentence": "own",
+            "next": "go on",
+            "exit_code": 4,
+            "request_id": None,
+        }
+    }
+    assert result.stderr == ""
+    assert json.loads(_invoke("fail", "bug", "--json").stdout)["error"]["code"] == "bug"
+
+
+@pytest.mark.parametrize("how", ["known", "bug"])
+def test_debug_shows_the_traceback(how: str) -> None:
+    result = _invoke("fail", how, "--debug")
+    assert isinstance(result.exception, (ConnectFailedError, KeyError))
+
+
+# ── the log ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def loggers() -> Iterator[None]:
+    names = ("cadenza_client", "cadenza_uploader", "cadenza_cli")
+    yield
+    for name in names:
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("loggers")
+def test_the_log_is_cadenzas_own_and_never_that_of_httpx(capsys: Any) -> None:
+    _invoke("look", world=World(env={"CADENZA_LOG": "info"}))
+    assert logging.getLogger("cadenza_client").isEnabledFor(logging.INFO)
+    assert not logging.getLogger("cadenza_client").isEnabledFor(logging.DEBUG)
+    assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+    assert not logging.getLogger("httpcore").isEnabledFor(logging.DEBUG)
+    _invoke("look", "--debug")
+    assert logging.getLogger("cadenza_client").isEnabledFor(logging.DEBUG)
+    assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+
+
+@pytest.mark.usefixtures("loggers")
+def test_a_log_level_that_is_none_is_a_usage_error() -> None:
+    result = _invoke("look", world=World(env={"CADENZA_LOG": "loud"}))
+    assert result.exit_code == 2
+    assert "'loud'" in result.stderr
+
+
+def test_a_setting_that_cannot_be_used_is_a_usage_error(cadenza: Cadenza) -> None:
+    cadenza.env["CADENZA_MAX_SECONDS"] = "many"
+    answer = cadenza("queue", "ls")
+    assert answer.exit_code == 2
+    assert "max_seconds" in answer.stderr
