@@ -50,12 +50,15 @@ class BackoffPolicy:
         hint = min(hint_seconds, self.hint_cap_seconds)
         return hint + min(jittered, self.base_seconds)
 
-    def clamp_ms(self, due_ms: int, now_ms: int) -> int:
-        """A stored time, brought back to what a jumped clock cannot stretch (K02, I12)."""
-        longest = max(
-            self.cap_seconds,
-            self.slow_seconds,
-            self.exhausted_seconds,
-            self.hint_cap_seconds + self.base_seconds,
-        )
-        return min(due_ms, now_ms + int(longest * 1000))
+    def clamp_ms(self, due_ms: int, now_ms: int, *, failed: bool) -> int:
+        """A stored time, brought back to what a jumped clock cannot stretch (K02, I12).
+
+        Args:
+            due_ms: the stored time.
+            now_ms: the time it is.
+            failed: whether it belongs to a failed take, whose pace is slow by intent.
+        """
+        longest = self.hint_cap_seconds + self.base_seconds
+        if failed:
+            longest = max(longest, self.slow_seconds, self.exhausted_seconds)
+        return min(due_ms, now_ms + int(max(longest, self.cap_seconds) * 1000))

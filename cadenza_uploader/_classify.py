@@ -68,11 +68,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row: empty fields match anything; after `limit` repetitions `then` applies."""
+    """One row: empty fields match anything; after `limit` repetitions `then` applies.
+
+    `unanswered` rows speak only of answers without an HTTP status: a server must not be able to
+    say one of our own words (`offline`, `portal`, …) in its error code.
+    """
 
     why: str
     decision: Decision
     party: Party | None = None
+    unanswered: bool = False
     steps: tuple[Step, ...] = ()
     statuses: tuple[int, ...] = ()
     codes: tuple[str, ...] = ()
@@ -83,6 +88,7 @@ class Rule:
         """Whether this row speaks of the answer."""
         return (
             (self.party is None or self.party == answer.party)
+            and (not self.unanswered or answer.status is None)
             and (not self.steps or answer.step in self.steps)
             and (not self.statuses or answer.status in self.statuses)
             and (not self.codes or answer.code in self.codes)
@@ -115,28 +121,64 @@ _UPLOAD: tuple[Step, ...] = ("video", "thumbnail")
 RULES: tuple[Rule, ...] = (
     # No answer at all.
     Rule(
-        "no host is reachable: wait for the network (I7)", _hold(Hold.NETWORK), codes=("offline",)
+        "no host is reachable: wait for the network (I7)",
+        _hold(Hold.NETWORK),
+        unanswered=True,
+        codes=("offline",),
     ),
-    Rule("never send past a bad certificate (N18)", _hold(Hold.NETWORK), codes=("certificate",)),
-    Rule("a login page is not success (N15)", _hold(Hold.NETWORK), codes=("portal",)),
-    Rule("the connection died or fell silent (N05, N08)", _RETRY, codes=("lost", "timeout")),
-    Rule("the API is there and the store is not (N02)", _RETRY, codes=("unreachable",)),
-    Rule("an answer that makes no sense is never success (S12)", _RETRY, codes=("malformed",)),
+    Rule(
+        "never send past a bad certificate (N18)",
+        _hold(Hold.NETWORK),
+        unanswered=True,
+        codes=("certificate",),
+    ),
+    Rule(
+        "a login page is not success (N15)",
+        _hold(Hold.NETWORK),
+        unanswered=True,
+        codes=("portal",),
+    ),
+    Rule(
+        "the connection died or fell silent (N05, N08)",
+        _RETRY,
+        unanswered=True,
+        codes=("lost", "timeout"),
+    ),
+    Rule(
+        "the API is there and the store is not (N02)",
+        _RETRY,
+        unanswered=True,
+        codes=("unreachable",),
+    ),
+    Rule(
+        "an answer that makes no sense is never success (S12)",
+        _RETRY,
+        unanswered=True,
+        codes=("malformed",),
+    ),
     # This device.
     Rule(
         "the bytes are not those that were queued (F02)",
         _fail(FailCode.LOCAL_FILE_CHANGED),
+        party="local",
         codes=("local_file_changed",),
     ),
     Rule(
         "the file is gone (B-05)",
         _fail(FailCode.LOCAL_FILE_MISSING),
+        party="local",
         codes=("local_file_missing",),
     ),
-    Rule("a link in the spool (F06)", _fail(FailCode.UNSAFE_PATH), codes=("unsafe_path",)),
+    Rule(
+        "a link in the spool (F06)",
+        _fail(FailCode.UNSAFE_PATH),
+        party="local",
+        codes=("unsafe_path",),
+    ),
     Rule(
         "the disk may recover (D04)",
         _RETRY,
+        party="local",
         codes=("file_unreadable",),
         limit=3,
         then=_fail(FailCode.FILE_UNREADABLE),
@@ -144,6 +186,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "bytes go only to hosts we allow (SEC-09, O14)",
         _fail(FailCode.BAD_UPLOAD_URL),
+        party="local",
         codes=("unsafe_upload_url",),
     ),
     # The API.

@@ -125,7 +125,7 @@ def _queue(home: Home) -> Iterator[Finding]:
         )
     names = sorted(p.name for p in home.spool.iterdir() if not p.name.startswith("."))
     strays = [name for name in names if name not in known]
-    parts = list(home.spool.glob(f"{_spool.PART_PREFIX}*"))
+    parts = _spool.abandoned_parts(home.spool)
     if strays:
         yield Finding(
             "spool",

@@ -86,9 +86,7 @@ def collect_garbage(
     done = queue.cleaned_before(now - timedelta(days=older_than_days))
     oldest = clock() - part_age_days * 86_400
     parts = [
-        path
-        for path in sorted(queue.home.spool.glob(f"{_spool.PART_PREFIX}*"))
-        if path.stat().st_mtime < oldest
+        path for path in _spool.abandoned_parts(queue.home.spool) if path.stat().st_mtime < oldest
     ]
     known = queue.ids_on_disk()
     strays = [

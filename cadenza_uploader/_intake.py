@@ -10,12 +10,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from cadenza_uploader import _media, _spool
+from cadenza_uploader._description import describe
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._settings import Settings
 from cadenza_uploader._spool import Copied, UnsafePathError
@@ -26,7 +26,7 @@ from cadenza_uploader.errors import (
     TakeRefusedError,
 )
 from cadenza_uploader.events import FitProgress, IntakeProgress, Observer, Silent, TakeQueued
-from cadenza_uploader.take import Account, Asset, NewTake, Take, TakeContext
+from cadenza_uploader.take import Account, NewTake, Take, TakeContext
 
 VIDEO_NAME = "video.mp4"
 THUMBNAIL_NAME = "thumbnail.jpg"
@@ -136,14 +136,6 @@ def enqueue(
     return Intake(take, facts.warnings, fitted)
 
 
-def describe(new: NewTake) -> dict[str, Any]:
-    """The take as JSON beside its files: enough to write the row again (C2, D07)."""
-    document = asdict(new)
-    document["captured_at"] = new.captured_at.isoformat()
-    document["assets"] = [{**asdict(a), "name": str(a.name)} for a in new.assets]
-    return document
-
-
 class _Bring:
     """Probe and copy one file at the same time."""
 
@@ -235,23 +227,3 @@ def media_refusal(path: Path, error: _media.MediaError | OSError) -> Exception:
 def _not_after(at: datetime, now: datetime) -> datetime:
     """A file from the future tells of a wrong clock, not of the recording (B-28)."""
     return min(at, now)
-
-
-def restore(document: dict[str, Any]) -> NewTake:
-    """The inverse of `describe`.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is not a description we wrote.
-    """
-    assets = tuple(
-        Asset(**{**asset, "name": _spool.relative(asset["name"])}) for asset in document["assets"]
-    )
-    return NewTake(
-        **{
-            **document,
-            "account": Account(**document["account"]),
-            "context": TakeContext(**document["context"]),
-            "assets": assets,
-            "captured_at": datetime.fromisoformat(document["captured_at"]),
-        }
-    )

@@ -62,6 +62,7 @@ class Journey:
     ticket: UploadTicket | None = None
     refreshes: int = 0
     redone: int = 0
+    md5: str | None = None
     thumbnail_refused: bool = False
     attempts: list[Attempt] = field(default_factory=list[Attempt])
 

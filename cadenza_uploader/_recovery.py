@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cadenza_uploader import _spool
+from cadenza_uploader._description import restore
 from cadenza_uploader._instance import FileLock
-from cadenza_uploader._intake import restore
 from cadenza_uploader._journey import World
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._settings import Timings
@@ -106,6 +106,6 @@ def _adopt(queue: TakeQueue, observer: Observer) -> tuple[tuple[str, ...], tuple
 
 def _sweep_parts(spool: Path, world: World) -> None:
     """Remove intakes that were interrupted long ago; their source was never touched (C1)."""
-    for directory in spool.glob(f"{_spool.PART_PREFIX}*"):
+    for directory in _spool.abandoned_parts(spool):
         if world.clock() - directory.stat().st_mtime > PART_AGE_SECONDS:
             shutil.rmtree(directory)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from sqlite_utils import Database, Migrations
@@ -53,7 +53,7 @@ def connect(home: Home) -> Database:
         db = Database(connection)
         # The switch to WAL does not wait for the busy timeout: it belongs under the lock too.
         with _schema_lock(home):
-            connection.execute("PRAGMA journal_mode = WAL")
+            _choose_journal(connection)
             if not existed:
                 home.database.chmod(0o600)
             _refuse_newer(db)
@@ -72,6 +72,19 @@ def connect(home: Home) -> Database:
     return db
 
 
+def _choose_journal(connection: sqlite3.Connection) -> None:
+    """WAL with FULL; where the file system cannot do it, DELETE with EXTRA (D10).
+
+    Only the uploader checkpoints (`Store.own`): two checkpointing connections are what the
+    WAL-reset bug of SQLite before 3.51.3 needs.
+    """
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+
+
 def _refuse_newer(db: Database) -> None:
     unknown = [m.name for m in migrations.applied(db) if m.name not in _KNOWN]
     if unknown:
@@ -82,7 +95,7 @@ def _refuse_newer(db: Database) -> None:
 
 
 @contextmanager
-def _schema_lock(home: Home) -> Iterator[None]:
+def _schema_lock(home: Home) -> Generator[None]:
     fd = os.open(home.path / "schema.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
@@ -116,7 +129,7 @@ def _illegal_demotion() -> str:
 def m001_takes(db: Database) -> None:
     """Takes, their files, their history, and the holds on the whole queue."""
     for statement in _FIRST:
-        db.execute(statement)
+        db.conn.execute(statement)
 
 
 _FIRST = (

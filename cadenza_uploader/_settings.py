@@ -116,7 +116,8 @@ class Settings(BaseSettings):
         if isinstance(hosts, str):
             merged["storage_hosts"] = tuple(h.strip() for h in hosts.split(",") if h.strip())
         try:
-            return cls(**{**merged, "home": home})
+            merged["home"] = home
+            return cls(**merged)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             name = ".".join(str(part) for part in first["loc"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -41,7 +41,7 @@ class Stop:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Stop]:
+def stop_on_signals() -> Generator[Stop]:
     """SIGTERM and SIGINT ask for a stop; a second SIGINT leaves at once (P05).
 
     Handlers are restored on the way out: a library that keeps them would take Ctrl-C away

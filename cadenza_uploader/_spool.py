@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -58,12 +58,17 @@ class Copied:
 
 
 @contextmanager
-def part(spool: Path, take_id: str) -> Iterator[Path]:
-    """A directory to fill; removed again unless it was published."""
+def part(spool: Path, take_id: str) -> Generator[Path]:
+    """A directory to fill; removed again unless it was published.
+
+    Its flock says that somebody is still filling it, whatever the clock says.
+    """
     directory = spool / f"{PART_PREFIX}{take_id}"
     try:
         directory.mkdir(mode=0o700)
-        yield directory
+        with _directory(directory) as fd:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield directory
     except OSError as error:
         if error.errno in _FULL:
             raise SpoolFullError(
@@ -74,6 +79,22 @@ def part(spool: Path, take_id: str) -> Iterator[Path]:
     finally:
         if directory.is_dir():
             shutil.rmtree(directory)
+
+
+def abandoned_parts(spool: Path) -> list[Path]:
+    """Interrupted intakes: part directories that nobody is filling any more (C1)."""
+    return [path for path in sorted(spool.glob(f"{PART_PREFIX}*")) if not _is_being_filled(path)]
+
+
+def _is_being_filled(directory: Path) -> bool:
+    try:
+        with _directory(directory) as fd:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return True
+    return False
 
 
 def open_source(path: Path) -> FileIO:
@@ -261,7 +282,7 @@ def asset(kind: AssetKind, take_id: str, file_name: str, copied: Copied) -> Asse
 
 
 @contextmanager
-def _directory(path: Path) -> Iterator[int]:
+def _directory(path: Path) -> Generator[int]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:

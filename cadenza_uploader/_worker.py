@@ -6,11 +6,11 @@ Each step writes its result before the next begins, so a restart goes on where t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from cadenza_client import CadenzaClient, UploadTarget
+from cadenza_client import CadenzaClient, Confirmation, UploadTarget
 from cadenza_client.errors import CadenzaError, CancelledUploadError, TransportError
 from cadenza_uploader import _spool
 from cadenza_uploader._classify import Action, Answer, Decision, Party, Step, classify
@@ -146,13 +146,11 @@ class Worker:
         assert take.server_id is not None
         try:
             with self._step(journey, "confirm", "api"):
-                confirmation = self._client.submissions.confirm(
-                    take.server_id,
-                    size_bytes=take.video.size_bytes,
-                    sha256=take.video.sha256,
-                    md5=lambda: _spool.md5_of(self._queue.home.spool, take.video),
-                    thumbnail=bool(take.thumbnail and take.thumbnail.stored),
-                )
+                confirmation = self._ask_to_confirm(take, journey.md5)
+                if confirmation.profile == "v1" and journey.md5 is None:
+                    # Only the store can tell what it holds, and only in MD5: prove it (W10).
+                    journey.md5 = _spool.md5_of(self._queue.home.spool, take.video)
+                    confirmation = self._ask_to_confirm(take, journey.md5)
                 mismatch = receipt_fault(confirmation, take)
                 if mismatch is not None:
                     raise self._judge(journey, mismatch)
@@ -163,6 +161,16 @@ class Worker:
         self._world.failpoint("after_confirm")
         receipt = confirmation.receipt.model_dump(mode="json")
         journey.take = self._queue.confirmed(take, receipt, attempts=journey.spent())
+
+    def _ask_to_confirm(self, take: Take, md5: str | None) -> Confirmation:
+        assert take.server_id is not None
+        return self._client.submissions.confirm(
+            take.server_id,
+            size_bytes=take.video.size_bytes,
+            sha256=take.video.sha256,
+            md5=md5,
+            thumbnail=bool(take.thumbnail and take.thumbnail.stored),
+        )
 
     def _offer_thumbnail(self, journey: Journey) -> None:
         thumbnail = journey.take.thumbnail
@@ -201,6 +209,8 @@ class Worker:
                         cancel=self._cancelled,
                         rate_limit_bytes_per_second=self._settings.rate_limit,
                     )
+                    if asset.kind == "video":
+                        journey.md5 = stored.md5
                     return stored.etag
             except StuckError as stuck:
                 if stuck.decision.action is not Action.REFRESH:
@@ -247,9 +257,7 @@ class Worker:
         take = journey.take
         assert take.server_id is not None
         try:
-            confirmation = self._client.submissions.confirm(
-                take.server_id, size_bytes=take.video.size_bytes, sha256=take.video.sha256
-            )
+            confirmation = self._ask_to_confirm(take, None)
         except CadenzaError:
             return False
         if receipt_fault(confirmation, take) is not None:
@@ -261,7 +269,7 @@ class Worker:
     # ── one step ───────────────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def _step(self, journey: Journey, step: Step, party: Party) -> Iterator[Tried]:
+    def _step(self, journey: Journey, step: Step, party: Party) -> Generator[Tried]:
         """Time one step, note how it ended, and turn what the world does into a decision."""
         tried = Tried(step, self._world.now())
         try:

@@ -45,11 +45,16 @@ class Recovery(Leases):
 
     def clamp_due(self, policy: BackoffPolicy) -> int:
         """Bring back times that a wrong clock put too far ahead (K02, recovery step 7)."""
-        latest = policy.clamp_ms(2**62, self._now_ms())
+        now_ms, latest = self._now_ms(), 2**62
         return self._update(
-            "UPDATE takes SET due_ms = :latest, updated_ms = :now "
-            "WHERE due_ms > :latest AND status <> 'uploading'",
-            {"latest": latest},
+            "UPDATE takes SET updated_ms = :now, "
+            "due_ms = CASE status WHEN 'failed' THEN :failed ELSE :waiting END "
+            "WHERE due_ms > CASE status WHEN 'failed' THEN :failed ELSE :waiting END "
+            "AND status <> 'uploading'",
+            {
+                "failed": policy.clamp_ms(latest, now_ms, failed=True),
+                "waiting": policy.clamp_ms(latest, now_ms, failed=False),
+            },
         )
 
     def check(self) -> str:

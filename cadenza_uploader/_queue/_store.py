@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlite_utils import Database
 
-from cadenza_uploader import _rows
+from cadenza_uploader import _rows, _schema
 from cadenza_uploader._home import Home
 from cadenza_uploader.errors import IllegalStepError, QueueDamagedError, StaleLeaseError
 from cadenza_uploader.take import Asset, Attempt, Take
@@ -31,6 +31,40 @@ class Store:
         self.home = home
         self._clock = clock
         self._lock = threading.RLock()
+        self._inode = home.database.stat().st_ino
+
+    def own(self) -> None:
+        """Become the one connection that checkpoints: the uploader's, under the instance lock."""
+        with self._lock:
+            self._db.conn.execute("PRAGMA wal_autocheckpoint = 1000")
+
+    def reopen(self) -> None:
+        """Close the connection and open a new one: after a failed fsync only that is safe (D03)."""
+        with self._lock:
+            self._db.conn.close()
+            self._db = _schema.connect(self.home)
+            self.own()
+
+    def tidy(self) -> None:
+        """Fold the write-ahead log into the database and truncate it (D13)."""
+        with self._lock:
+            self._db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def require_in_place(self) -> None:
+        """Notice that the file was removed or replaced under us (D09).
+
+        Raises:
+            QueueDamagedError: it was; what is written to it now would be lost.
+        """
+        try:
+            inode = self.home.database.stat().st_ino
+        except FileNotFoundError:
+            inode = None
+        if inode != self._inode:
+            raise QueueDamagedError(
+                f"{self.home.database} was removed or replaced while it was in use. Nothing was "
+                f"deleted: the recordings are in {self.home.spool}. Start again to rebuild it."
+            )
 
     def close(self) -> None:
         """Close the database."""
@@ -40,11 +74,9 @@ class Store:
     def _now_ms(self) -> int:
         return round(self._clock() * 1000)
 
-    def _query(
-        self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()
-    ) -> list[dict[str, Any]]:
+    def _query(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         with self._lock:
-            return list(self._db.query(sql, values))
+            return list(self._db.query(sql, values))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - untyped there
 
     def _takes(
         self, where: str, values: Sequence[Any], *, order: str = "id", limit: int | None = None
@@ -68,7 +100,7 @@ class Store:
         return take
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
+    def _write(self) -> Generator[sqlite3.Connection]:
         """One `BEGIN IMMEDIATE` transaction: a deferred one cannot wait for its upgrade."""
         with self._lock:
             connection = self._db.conn

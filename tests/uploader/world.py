@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cadenza_uploader import _spool
+from cadenza_uploader._description import describe
 from cadenza_uploader._home import Home
-from cadenza_uploader._intake import describe
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader.take import Account, Attempt, NewTake, Take, TakeContext
 
