@@ -1,0 +1,1 @@
+"""One function for each endpoint: what to send and how to read the answer. Pure."""

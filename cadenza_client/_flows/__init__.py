@@ -1,0 +1,1 @@
+"""Protocols of several requests, written once as generators and driven twice. Pure."""

@@ -1,0 +1,1 @@
+"""Bytes on sockets: the only modules that know httpx and httpcore."""
