@@ -66,6 +66,7 @@ def create_app(
             {kind: settings.rate_per_minute(kind) for kind in ("auth", "write", "read")}, monotonic
         ),
         storage_at=lambda base_url: BuiltinStore(files, signer, clock, base_url),
+        in_threads=not db.is_sqlite,
     )
 
     @asynccontextmanager
@@ -96,12 +97,13 @@ def create_app(
         files, signer, clock, settings.max_upload_bytes, settings.upload_idle_seconds
     )
     app.router.routes.append(Route("/storage/{key:path}", endpoint=storage))
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=list(settings.cors_origins),
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=list(_EXPOSED),
-    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=list(_EXPOSED),
+        )
     app.add_middleware(RequestScope, monotonic=monotonic)
     return app

@@ -64,5 +64,5 @@ _TABLE: tuple[tuple[str, int, str], ...] = (
     ("internal", 500, "Something went wrong on the server."),
 )
 
-ERROR_CODES: dict[str, ErrorCode] = {code: ErrorCode(code, *rest) for code, *rest in _TABLE}
+ERROR_CODES: dict[str, ErrorCode] = {row[0]: ErrorCode(*row) for row in _TABLE}
 """code → `ErrorCode`, in the documented order."""

@@ -6,17 +6,18 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
 
 from cadenza_server.context import Context
+from cadenza_server.database import insert_row
 from cadenza_server.errors import ApiError
 from cadenza_server.events import Fact, append
 from cadenza_server.keys import thumbnail_key_beside, video_key
 from cadenza_server.reference import visible_context
 from cadenza_server.schemas import NewSubmission, SubmissionCreated, UploadUrls
-from cadenza_server.submissions import View, load_view, submission_out
-from cadenza_server.tables import MediaAsset, User, VideoSubmission
+from cadenza_server.submissions import Shown, View, load_view, submission_out
+from cadenza_server.tables import MediaAsset, VideoSubmission, metadata
 from cadenza_server.uploads import (
     check_resolution,
     check_size,
@@ -25,8 +26,15 @@ from cadenza_server.uploads import (
     video_promise,
 )
 
+_ASSETS, _SUBMISSIONS = metadata.tables["media_assets"], metadata.tables["video_submissions"]
 # A capture time before this is a device whose clock was never set.
 _EARLIEST_CAPTURE = datetime(2000, 1, 1, tzinfo=UTC)
+# Who has an id, and by which request. Any asset counts: an id is one thing, for ever.
+_TAKEN = (
+    select(_ASSETS.c.owner_id, _SUBMISSIONS.c.create_fingerprint)
+    .outerjoin(_SUBMISSIONS, _SUBMISSIONS.c.id == _ASSETS.c.id)
+    .where(_ASSETS.c.id == bindparam("id"))
+)
 
 
 def create_submission(ctx: Context, body: NewSubmission) -> tuple[SubmissionCreated, bool]:
@@ -42,11 +50,9 @@ def create_submission(ctx: Context, body: NewSubmission) -> tuple[SubmissionCrea
     fingerprint = _fingerprint(body)
     now = ctx.now()
     with ctx.db.writing() as session:
-        asset = session.get(MediaAsset, body.id) if body.id else None
-        if asset is not None:
-            view, is_new = _replay(session, ctx, asset.id, fingerprint), False
-        else:
-            view, is_new = _insert(session, ctx, body, fingerprint, now), True
+        view: Shown | None = _find_replay(session, ctx, body.id, fingerprint)
+        is_new = view is None
+        view = view or _insert(session, ctx, body, fingerprint, now)
         urls = upload_urls(ctx, view)
         facts = [_fact(ctx, view, "created", _announced(body))] if is_new else []
         if urls.upload_url or urls.thumbnail_upload_url:
@@ -79,7 +85,7 @@ def fresh_urls(ctx: Context, submission_id: UUID, only: str | None) -> UploadUrl
     return urls
 
 
-def upload_urls(ctx: Context, view: View, *, only: str | None = None) -> UploadUrls:
+def upload_urls(ctx: Context, view: Shown, *, only: str | None = None) -> UploadUrls:
     """Signed URLs for what may still be uploaded; null for what may not."""
     asset, expires_in = view.asset, ctx.settings.upload_url_expires_seconds
     frozen = is_frozen(asset, view.submission)
@@ -115,20 +121,21 @@ def _fingerprint(body: NewSubmission) -> str:
     return hashlib.sha256(body.model_dump_json(exclude={"id"}).encode()).hexdigest()
 
 
-def _replay(session: Session, ctx: Context, submission_id: UUID, fingerprint: str) -> View:
-    submission = session.get(VideoSubmission, submission_id)
-    if (
-        submission is None
-        or submission.user_id != ctx.actor.id
-        or submission.create_fingerprint != fingerprint
-    ):
+def _find_replay(
+    session: Session, ctx: Context, submission_id: UUID | None, fingerprint: str
+) -> View | None:
+    """What an earlier attempt with this id made; None when the id is new."""
+    taken = submission_id and session.connection().execute(_TAKEN, {"id": submission_id}).first()
+    if not submission_id or not taken:
+        return None
+    if tuple(taken) != (ctx.actor.id, fingerprint):
         raise ApiError("id_conflict")
     return load_view(session, ctx.actor, submission_id, "own")
 
 
 def _insert(
     session: Session, ctx: Context, body: NewSubmission, fingerprint: str, now: datetime
-) -> View:
+) -> Shown:
     title = visible_context(session, ctx.actor, body)
     _check_quota(session, ctx, now)
     submission_id = body.id or uuid4()
@@ -141,7 +148,6 @@ def _insert(
         declared_thumbnail_size=body.thumbnail_size_bytes,
         width=body.width,
         height=body.height,
-        source=body.source,
         created_at=now,
     )
     submission = VideoSubmission(
@@ -160,11 +166,9 @@ def _insert(
         created_at=now,
         create_fingerprint=fingerprint,
     )
-    session.add_all([asset, submission])
-    session.flush()
-    owner = session.get(User, ctx.actor.id)
-    assert owner is not None
-    return View(submission, asset, owner, title)
+    insert_row(session, asset)
+    insert_row(session, submission)
+    return Shown(submission, asset, title)
 
 
 def _bounded(captured_at: datetime | None, now: datetime) -> datetime:
@@ -198,5 +202,5 @@ def _announced(body: NewSubmission) -> dict[str, object]:
     }
 
 
-def _fact(ctx: Context, view: View, event: str, data: dict[str, object]) -> Fact:
+def _fact(ctx: Context, view: Shown, event: str, data: dict[str, object]) -> Fact:
     return Fact(event, ctx.actor.id, view.submission.id, data)

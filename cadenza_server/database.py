@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 _BUSY_TIMEOUT_SECONDS = 10
 _WRITES = "cadenza_writes"
@@ -76,6 +76,18 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def insert_row(session: Session, row: SQLModel) -> None:
+    """Insert one new row by itself, past the unit of work: a third of its time on the hot path.
+
+    The object stays unknown to the session; foreign keys are the caller's to order.
+    """
+    table = SQLModel.metadata.tables[str(row.__tablename__)]
+    values = {name: getattr(row, name) for name in table.columns.keys()}  # noqa: SIM118 - not a dict
+    if values.get("id", ...) is None:
+        del values["id"]
+    session.connection().execute(insert(table), values)
 
 
 def alembic_config(connection: Connection | None = None) -> Any:

@@ -141,7 +141,7 @@ async def _on_unavailable(request: Request, _error: Exception) -> JSONResponse:
     return problem(_request_id(request), "storage_unavailable", headers=headers)
 
 
-HANDLERS: dict[type[Exception], Any] = {
+HANDLERS: dict[int | type[Exception], Any] = {
     ApiError: _on_api_error,
     RequestValidationError: _on_validation_error,
     HTTPException: _on_http_error,

@@ -10,13 +10,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert
-from sqlmodel import Session, col, select
+from sqlalchemy import insert, select
+from sqlmodel import Session
 
 from cadenza_server.clock import wire_time
-from cadenza_server.tables import UploadEvent
+from cadenza_server.tables import UploadEvent, metadata
 
 FIRST_HASH = "0" * 64
+_TABLE = metadata.tables["upload_events"]
+_LAST = select(_TABLE.c.seq, _TABLE.c.hash).order_by(_TABLE.c.seq.desc()).limit(1)
+_INSERT = insert(_TABLE)
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,7 @@ def append(session: Session, at: datetime, *facts: Fact) -> None:
     The chain needs one writer at a time: `Database.writing()` holds SQLite's write lock. (On
     PostgreSQL the same place will take an advisory lock.)
     """
-    last = session.exec(
-        select(UploadEvent.seq, UploadEvent.hash).order_by(col(UploadEvent.seq).desc()).limit(1)
-    ).first()
+    last = session.connection().execute(_LAST).first()
     seq, previous = last or (0, FIRST_HASH)
     rows: list[dict[str, Any]] = []
     for fact in facts:
@@ -56,7 +57,7 @@ def append(session: Session, at: datetime, *facts: Fact) -> None:
         }
         row["hash"] = previous = seal(row)
         rows.append(row)
-    session.execute(insert(UploadEvent), rows)
+    session.connection().execute(_INSERT, rows)
 
 
 def seal(row: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy.orm import Mapped
 
 from cadenza_server.errors import ApiError
 
@@ -29,7 +30,7 @@ CursorQuery = Annotated[
 class SortKey:
     """One column of an ordering."""
 
-    expression: ColumnElement[Any]
+    expression: ColumnElement[Any] | Mapped[Any]
     descending: bool = False
 
     @property
@@ -39,7 +40,10 @@ class SortKey:
 
     def beyond(self, value: Any) -> ColumnElement[bool]:
         """Strictly after `value` in this ordering."""
-        return self.expression < value if self.descending else self.expression > value
+        beyond: ColumnElement[bool] = (
+            self.expression < value if self.descending else self.expression > value
+        )
+        return beyond
 
 
 def after(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool]:

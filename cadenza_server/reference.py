@@ -147,17 +147,17 @@ def _unknown(field: str) -> ApiError:
 
 
 def _piece_subject(session: Session, actor: Actor, piece: Piece) -> Subject:
-    subject = _owned_by(session, piece.owner_id)
     if actor.id == piece.owner_id:
-        return subject
+        return Subject(actor.id)  # the owner needs no further look-up
+    subject = _owned_by(session, piece.owner_id)
     query = select(Piece.id).where(Piece.id == piece.id, is_in_assigned_routine(actor.id))
     return _shared(subject, actor, is_given=session.exec(query).first() is not None)
 
 
 def _routine_subject(session: Session, actor: Actor, routine: Routine) -> Subject:
-    subject = _owned_by(session, routine.owner_id)
     if actor.id == routine.owner_id:
-        return subject
+        return Subject(actor.id)
+    subject = _owned_by(session, routine.owner_id)
     assignment = session.get(RoutineAssignment, actor.id)
     is_given = assignment is not None and assignment.routine_id == routine.id
     return _shared(subject, actor, is_given=is_given)

@@ -33,7 +33,7 @@ Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 
 class _Body(BaseModel):
-    """A request body. Unknown fields are ignored: nothing a client adds is ever trusted (SEC-15)."""
+    """A request body. Unknown fields are ignored: what a client adds is never trusted (SEC-15)."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -88,7 +88,7 @@ class SignIn(_Answer):
     """A bearer token and whose it is."""
 
     access_token: str = Field(repr=False)
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - RFC 6750's word
     expires_in: int = Field(description="seconds from now")
     user: UserOut
 
@@ -246,7 +246,6 @@ class NewSubmission(_Body):
     measure_number: Count | None = None
     measure_end: Count | None = None
     thumbnail_size_bytes: Annotated[int, Field(strict=True, ge=1, le=_BIG)] | None = None
-    source: Literal["camera", "desktop"] | None = None
 
     @model_validator(mode="after")
     def _measures_in_order(self) -> Self:

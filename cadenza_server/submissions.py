@@ -36,13 +36,19 @@ CONTEXT_TITLE: ColumnElement[str | None] = func.coalesce(
 
 
 @dataclass(frozen=True)
-class View:
-    """A submission with its asset, its owner and its title."""
+class Shown:
+    """What the wire shows of a submission."""
 
     submission: VideoSubmission
     asset: MediaAsset
-    owner: User
     context_title: str | None
+
+
+@dataclass(frozen=True)
+class View(Shown):
+    """The same, with whose it is: what access is decided on."""
+
+    owner: User
 
     @property
     def subject(self) -> Subject:
@@ -50,14 +56,14 @@ class View:
         return subject_of(self.owner, created_at=self.submission.created_at)
 
 
-def select_views() -> Select[Any]:
+def select_views() -> Select[*tuple[Any, ...]]:
     """Every submission that was not deleted, as `View`s."""
     return _select().where(col(VideoSubmission.deleted_at).is_(None))
 
 
-def _select() -> Select[Any]:
+def _select() -> Select[*tuple[Any, ...]]:
     return (
-        select(VideoSubmission, MediaAsset, User, CONTEXT_TITLE)
+        select(VideoSubmission, MediaAsset, CONTEXT_TITLE, User)
         .join(MediaAsset, col(MediaAsset.id) == VideoSubmission.asset_id)
         .join(User, col(User.id) == VideoSubmission.user_id)
         .outerjoin(Exercise, col(Exercise.id) == VideoSubmission.exercise_id)
@@ -89,7 +95,7 @@ def find_view(session: Session, submission_id: UUID) -> View | None:
     return View(*row) if row else None
 
 
-def to_wire(view: View, storage: Storage, *, expires_in: int) -> dict[str, Any]:
+def to_wire(view: Shown, storage: Storage, *, expires_in: int) -> dict[str, Any]:
     """The fields of `SubmissionOut`; thumbnails get a URL of their own, so a list is scannable."""
     submission, asset = view.submission, view.asset
     key = asset.thumbnail_s3_key
@@ -124,7 +130,7 @@ def to_wire(view: View, storage: Storage, *, expires_in: int) -> dict[str, Any]:
     }
 
 
-def submission_out(view: View, storage: Storage, *, expires_in: int) -> SubmissionOut:
+def submission_out(view: Shown, storage: Storage, *, expires_in: int) -> SubmissionOut:
     """A submission on the wire."""
     return SubmissionOut(**to_wire(view, storage, expires_in=expires_in))
 
@@ -177,6 +183,6 @@ def load_page(
     return Page(views_of(shown), total, next_cursor)
 
 
-def views_of(rows: Iterable[Row[Any]]) -> list[View]:
+def views_of(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[View]:
     """Rows of `select_views()`, with or without further columns."""
-    return [View(*row[:4]) for row in rows]
+    return [View(row[0], row[1], row[2], row[3]) for row in rows]

@@ -67,6 +67,11 @@ def _one_of(column: str, *values: str) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
+def _partial_index(name: str, *columns: str, where: str) -> Index:
+    """Every index is written at every insert, and flushed before it is acknowledged: few, small."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class Studio(SQLModel, table=True):
     """A group of teachers; feature flags for all of its people."""
 
@@ -207,7 +212,7 @@ class MediaAsset(SQLModel, table=True):
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
-    owner_id: int = Field(foreign_key="users.id", index=True)
+    owner_id: int = Field(foreign_key="users.id")
     kind: str = "take"
     s3_key: str = Field(unique=True)
     #: Null until the thumbnail is seen in the store (B-11).
@@ -254,11 +259,9 @@ class VideoSubmission(SQLModel, table=True):
     __table_args__ = (
         Index("ix_video_submissions_user_id_captured_at", "user_id", "captured_at"),
         Index("ix_video_submissions_piece_id_page_number", "piece_id", "page_number"),
-        Index(
-            "ix_video_submissions_to_review",
-            "user_id",
-            sqlite_where=text("reviewed_at IS NULL"),
-            postgresql_where=text("reviewed_at IS NULL"),
+        _partial_index("ix_video_submissions_to_review", "user_id", where="reviewed_at IS NULL"),
+        _partial_index(
+            "ix_video_submissions_exercise_id", "exercise_id", where="exercise_id IS NOT NULL"
         ),
         CheckConstraint("id = asset_id", name="id_is_asset_id"),
         CheckConstraint("duration_seconds BETWEEN 1 AND 180", name="duration"),
@@ -271,10 +274,10 @@ class VideoSubmission(SQLModel, table=True):
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     user_id: int = Field(foreign_key="users.id")
-    exercise_id: UUID | None = Field(default=None, foreign_key="exercises.id", index=True)
+    exercise_id: UUID | None = Field(default=None, foreign_key="exercises.id")
     piece_id: UUID | None = Field(default=None, foreign_key="pieces.id")
-    session_id: UUID | None = Field(default=None, foreign_key="practice_sessions.id", index=True)
-    asset_id: UUID = Field(foreign_key="media_assets.id", unique=True)
+    session_id: UUID | None = Field(default=None, foreign_key="practice_sessions.id")
+    asset_id: UUID = Field(foreign_key="media_assets.id")
     duration_seconds: int
     notes: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
     page_number: int | None = None
@@ -301,10 +304,10 @@ class UploadEvent(SQLModel, table=True):
     __tablename__ = "upload_events"
 
     seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    id: UUID = Field(default_factory=uuid4, unique=True)
+    id: UUID = Field(default_factory=uuid4)
     at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     actor_id: int | None = None
-    asset_id: UUID | None = Field(default=None, index=True)
+    asset_id: UUID | None = None
     submission_id: UUID | None = Field(default=None, index=True)
     take_id: UUID | None = None
     event: str

@@ -62,8 +62,9 @@ class Signer:
             **(parameters or {}),
             "exp": str(expires_at),
             "kid": self.keyring.current_id,
-            "signed": ";".join(sorted(headers or {})),
         }
+        if headers:
+            query["signed"] = ";".join(sorted(headers))
         message = _message(method, key, query, headers or {})
         query["sig"] = _encode(self.keyring.sign("storage", message))
         return f"/storage/{quote(key)}?{urlencode(query, quote_via=quote)}"
@@ -81,7 +82,7 @@ class Signer:
 
         Raises:
             MissingSignatureError: there is nothing to check.
-            ExpiredError: too late; checked first, as S3 does, so that the client learns to ask anew.
+            ExpiredError: too late; checked first, as S3 does: the client then asks for a new URL.
             SignatureMismatchError: anything else.
         """
         unsigned = {name: value for name, value in query.items() if name != "sig"}

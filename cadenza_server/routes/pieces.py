@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -83,7 +84,7 @@ def read_piece(ctx: ContextDep, piece_id: UUID) -> PieceOut:
         }
     },
 )
-def put_page(
+async def put_page(
     ctx: ContextDep,
     piece_id: UUID,
     page_number: Annotated[int, Path(ge=1, le=10_000)],
@@ -92,6 +93,17 @@ def put_page(
     measure_end: Measure = None,
 ) -> PageOut:
     """Store the picture of one page: the request's body is the JPEG or PNG file."""
+    measures = (measure_start, measure_end)
+    return await run_sync(_store_page, ctx, piece_id, page_number, image, measures)
+
+
+def _store_page(
+    ctx: Context,
+    piece_id: UUID,
+    page_number: int,
+    image: bytes,
+    measures: tuple[int | None, int | None],
+) -> PageOut:
     facts = image_size(image)
     if facts is None:
         raise ApiError("unsupported_media", "A page is a JPEG or PNG picture.")
@@ -109,8 +121,8 @@ def put_page(
                 image_key=key,
                 width=width,
                 height=height,
-                measure_start=measure_start,
-                measure_end=measure_end,
+                measure_start=measures[0],
+                measure_end=measures[1],
             )
         )
         session.flush()

@@ -53,9 +53,7 @@ def upgrade() -> None:
         sa.Column("prev_hash", sa.String(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_upload_events")),
-        sa.UniqueConstraint("id", name=op.f("uq_upload_events_id")),
     )
-    op.create_index(op.f("ix_upload_events_asset_id"), "upload_events", ["asset_id"], unique=False)
     op.create_index(
         op.f("ix_upload_events_submission_id"), "upload_events", ["submission_id"], unique=False
     )
@@ -133,7 +131,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_media_assets")),
         sa.UniqueConstraint("s3_key", name=op.f("uq_media_assets_s3_key")),
     )
-    op.create_index(op.f("ix_media_assets_owner_id"), "media_assets", ["owner_id"], unique=False)
     op.create_index(
         "ix_media_assets_state_created_at", "media_assets", ["state", "created_at"], unique=False
     )
@@ -316,10 +313,6 @@ def upgrade() -> None:
             ["user_id"], ["users.id"], name=op.f("fk_video_submissions_user_id_users")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_video_submissions")),
-        sa.UniqueConstraint("asset_id", name=op.f("uq_video_submissions_asset_id")),
-    )
-    op.create_index(
-        op.f("ix_video_submissions_exercise_id"), "video_submissions", ["exercise_id"], unique=False
     )
     op.create_index(
         "ix_video_submissions_piece_id_page_number",
@@ -328,7 +321,12 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        op.f("ix_video_submissions_session_id"), "video_submissions", ["session_id"], unique=False
+        "ix_video_submissions_exercise_id",
+        "video_submissions",
+        ["exercise_id"],
+        unique=False,
+        sqlite_where=sa.text("exercise_id IS NOT NULL"),
+        postgresql_where=sa.text("exercise_id IS NOT NULL"),
     )
     op.create_index(
         "ix_video_submissions_to_review",
@@ -353,44 +351,22 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop everything; the triggers go with their table."""
-    op.drop_index("ix_video_submissions_user_id_captured_at", table_name="video_submissions")
-    op.drop_index(
-        "ix_video_submissions_to_review",
-        sqlite_where=sa.text("reviewed_at IS NULL"),
-        postgresql_where=sa.text("reviewed_at IS NULL"),
-    )
-    op.drop_index(op.f("ix_video_submissions_session_id"), table_name="video_submissions")
-    op.drop_index("ix_video_submissions_piece_id_page_number", table_name="video_submissions")
-    op.drop_index(op.f("ix_video_submissions_exercise_id"), table_name="video_submissions")
-
     op.drop_table("video_submissions")
-    op.drop_index(op.f("ix_routine_assignments_routine_id"), table_name="routine_assignments")
 
     op.drop_table("routine_assignments")
-    op.drop_index(op.f("ix_practice_sessions_user_id"), table_name="practice_sessions")
 
     op.drop_table("practice_sessions")
     op.drop_table("piece_pages")
-    op.drop_index(op.f("ix_exercises_routine_id"), table_name="exercises")
-    op.drop_index(op.f("ix_exercises_piece_id"), table_name="exercises")
 
     op.drop_table("exercises")
-    op.drop_index(op.f("ix_routines_owner_id"), table_name="routines")
 
     op.drop_table("routines")
-    op.drop_index(op.f("ix_pieces_owner_id"), table_name="pieces")
 
     op.drop_table("pieces")
-    op.drop_index("ix_media_assets_state_created_at", table_name="media_assets")
-    op.drop_index(op.f("ix_media_assets_owner_id"), table_name="media_assets")
 
     op.drop_table("media_assets")
-    op.drop_index(op.f("ix_users_teacher_id"), table_name="users")
-    op.drop_index(op.f("ix_users_studio_id"), table_name="users")
 
     op.drop_table("users")
-    op.drop_index(op.f("ix_upload_events_submission_id"), table_name="upload_events")
-    op.drop_index(op.f("ix_upload_events_asset_id"), table_name="upload_events")
 
     op.drop_table("upload_events")
     op.drop_table("studios")
