@@ -1,4 +1,4 @@
-"""Which part of the storage driver does which step."""
+"""Which function does which blocking step."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cadenza_client._call import (
     Step,
     TakeFingerprint,
 )
+from cadenza_client._disk import read_file, take_fingerprint
 from cadenza_client._storage import StorageDriver
 
 __all__ = ["perform"]
@@ -24,7 +25,7 @@ def perform(step: Step[Any], storage: StorageDriver) -> Any:
         PutObject: storage.put,
         ProbeObject: storage.probe,
         Download: storage.download,
-        ReadFile: storage.read_file,
-        TakeFingerprint: storage.fingerprint,
+        ReadFile: read_file,
+        TakeFingerprint: take_fingerprint,
     }
     return do[type(step)](step)

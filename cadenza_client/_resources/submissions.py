@@ -10,7 +10,10 @@ from uuid import UUID
 from cadenza_client._call import Outgoing
 from cadenza_client._config import ClientConfig
 from cadenza_client._endpoints import submissions as endpoints
-from cadenza_client._flows import submissions as flows
+from cadenza_client._flows.confirming import confirm
+from cadenza_client._flows.creating import create
+from cadenza_client._flows.reading import get
+from cadenza_client._flows.uploading import upload
 from cadenza_client._source import MediaSource
 from cadenza_client.models import (
     Confirmation,
@@ -67,7 +70,7 @@ class Submissions:
             ValidationError, TooLargeError, ContextNotFoundError: the announcement is refused.
         """
         return self._engine.run(
-            flows.create(new, replay=replay, exclude_ids=exclude_ids, policy=self._config.retry)
+            create(new, replay=replay, exclude_ids=exclude_ids, policy=self._config.retry)
         )
 
     def list(
@@ -94,7 +97,7 @@ class Submissions:
 
     def get(self, submission_id: UUID | str) -> Submission:
         """One submission."""
-        return self._engine.run(flows.get(submission_id))
+        return self._engine.run(get(submission_id))
 
     def upload_urls(
         self,
@@ -141,7 +144,7 @@ class Submissions:
         )
         picture = None if thumbnail is None else Outgoing(thumbnail, "image/jpeg", cancel=cancel)
         return self._engine.run(
-            flows.upload(
+            upload(
                 submission_id,
                 video,
                 picture,
@@ -170,7 +173,7 @@ class Submissions:
             TooLargeError, UnsupportedMediaError: the server does not take it.
         """
         return self._engine.run(
-            flows.confirm(
+            confirm(
                 submission_id,
                 size_bytes=size_bytes,
                 sha256=sha256,
@@ -252,7 +255,7 @@ class AsyncSubmissions:
             ValidationError, TooLargeError, ContextNotFoundError: the announcement is refused.
         """
         return await self._engine.run(
-            flows.create(new, replay=replay, exclude_ids=exclude_ids, policy=self._config.retry)
+            create(new, replay=replay, exclude_ids=exclude_ids, policy=self._config.retry)
         )
 
     def list(
@@ -279,7 +282,7 @@ class AsyncSubmissions:
 
     async def get(self, submission_id: UUID | str) -> Submission:
         """One submission."""
-        return await self._engine.run(flows.get(submission_id))
+        return await self._engine.run(get(submission_id))
 
     async def upload_urls(
         self,
@@ -326,7 +329,7 @@ class AsyncSubmissions:
         )
         picture = None if thumbnail is None else Outgoing(thumbnail, "image/jpeg", cancel=cancel)
         return await self._engine.run(
-            flows.upload(
+            upload(
                 submission_id,
                 video,
                 picture,
@@ -355,7 +358,7 @@ class AsyncSubmissions:
             TooLargeError, UnsupportedMediaError: the server does not take it.
         """
         return await self._engine.run(
-            flows.confirm(
+            confirm(
                 submission_id,
                 size_bytes=size_bytes,
                 sha256=sha256,
