@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from cadenza_uploader._credentials import CredentialStore, system_keyring
 from cadenza_uploader._instance import Instance, wake_daemon
 from cadenza_uploader._journey import World
+from cadenza_uploader._policy import is_metered
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._readiness import Readiness
 from cadenza_uploader._settings import Settings
@@ -25,6 +26,9 @@ from cadenza_uploader.events import Observer, Silent, UploaderIdle, UploaderStop
 
 if TYPE_CHECKING:
     from cadenza_client import CadenzaClient
+
+
+_SPELL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Daemon:
         store: the stored sign-in; default: this home's.
         clock: seconds since the epoch. monotonic: seconds that never jump. random: on [0, 1).
         failpoint: named points at which a test may crash or interfere.
+        metered: whether the line costs money; None when nobody knows.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Daemon:
         monotonic: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random_module.random,
         failpoint: Callable[[str], None] = lambda _name: None,
+        metered: Callable[[], bool | None] = is_metered,
     ) -> None:
         self._queue = queue
         self._connect = connect
@@ -86,6 +92,8 @@ class Daemon:
             observer=self._observer,
             monotonic=monotonic,
             random=random,
+            local_time=lambda: datetime.fromtimestamp(clock(), UTC).astimezone().time(),
+            metered=metered,
         )
 
     def run(self, stop: Stop) -> None:
@@ -106,7 +114,7 @@ class Daemon:
                     seconds = self._idle_seconds()
                     wake_at = datetime.fromtimestamp(self._world.clock() + seconds, UTC)
                     self._observer(UploaderIdle(wake_at))
-                    if instance.wait_for_wake(seconds):
+                    if self._wait(instance, seconds):
                         self._readiness.look_again()
             self._observer(UploaderStopping(stop.reason))
 
@@ -136,6 +144,15 @@ class Daemon:
                         break
                     stop.wait(seconds)
         return self._report(shift, only)
+
+    def _wait(self, instance: Instance, seconds: float) -> bool:
+        """Wait in short spells, so that a vanished database is noticed within one (D09)."""
+        deadline = self._monotonic() + seconds
+        while (left := deadline - self._monotonic()) > 0:
+            if instance.wait_for_wake(min(left, _SPELL_SECONDS)):
+                return True
+            self._queue.require_in_place()
+        return False
 
     def _shift(self, stop: Stop, only: Collection[str] | None) -> Shift:
         return Shift(

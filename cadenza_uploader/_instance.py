@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from cadenza_uploader._home import Home
+from cadenza_uploader._network_changes import NetworkChanges
 from cadenza_uploader.errors import QueueBusyError
 
 
@@ -74,6 +75,7 @@ class Instance:
         self._clock = clock
         self._lock = FileLock(home.lock)
         self._wake_fd: int | None = None
+        self._network: NetworkChanges | None = None
 
     def __enter__(self) -> Instance:
         """Take the lock and start listening on the wake FIFO."""
@@ -88,6 +90,7 @@ class Instance:
             raise QueueBusyError(_owner(self._home)[0])
         with contextlib.suppress(FileExistsError):
             os.mkfifo(self._home.wake, 0o600)
+        self._network = NetworkChanges()
         # Read-write keeps the FIFO open without a writer, so select waits instead of spinning.
         self._wake_fd = os.open(self._home.wake, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         return self
@@ -99,17 +102,23 @@ class Instance:
         traceback: TracebackType | None,
     ) -> None:
         """Release the queue."""
+        if self._network is not None:
+            self._network.close()
+            self._network = None
         if self._wake_fd is not None:
             os.close(self._wake_fd)
             self._wake_fd = None
         self._lock.release()
 
     def wait_for_wake(self, seconds: float) -> bool:
-        """Wait up to `seconds` for new work; True when somebody called `wake_daemon`."""
+        """Wait up to `seconds`; True when somebody called `wake_daemon` or the network changed."""
         assert self._wake_fd is not None
-        ready, _, _ = select.select([self._wake_fd], [], [], max(0.0, seconds))
+        assert self._network is not None
+        fds = [self._wake_fd, *self._network.descriptors]
+        ready, _, _ = select.select(fds, [], [], max(0.0, seconds))
         if not ready:
             return False
+        self._network.drain()
         with contextlib.suppress(BlockingIOError):
             while os.read(self._wake_fd, 4096):
                 pass

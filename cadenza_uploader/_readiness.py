@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import time
 from typing import TYPE_CHECKING
 
 from cadenza_client.errors import AuthenticationError, CadenzaError
@@ -23,6 +24,7 @@ from cadenza_uploader.take import Account
 if TYPE_CHECKING:
     from cadenza_client import CadenzaClient
 
+_LEAST_SECONDS = 1.0
 SIGN_IN = "Nobody is signed in on this device. Run: cadenza login"
 
 
@@ -35,6 +37,8 @@ class Readiness:
         store: the stored sign-in.
         observer: told of holds that begin and end.
         monotonic: seconds that never jump. random: on [0, 1).
+        local_time: the wall clock on the wall.
+        metered: whether the line costs money, None when nobody knows.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class Readiness:
         observer: Observer,
         monotonic: Callable[[], float],
         random: Callable[[], float],
+        local_time: Callable[[], time],
+        metered: Callable[[], bool | None],
     ) -> None:
         self._queue = queue
         self._settings = settings
@@ -53,6 +59,9 @@ class Readiness:
         self._observer = observer
         self._monotonic = monotonic
         self._random = random
+        self._local_time = local_time
+        self._metered = metered
+        self._policy = settings.policy
         timings = settings.durations
         self._probe = Probe(timings.probe_first_seconds, timings.probe_cap_seconds)
         self._longest_pause_seconds = timings.backoff.hint_cap_seconds
@@ -64,6 +73,11 @@ class Readiness:
         holds = {hold.hold for hold in self._queue.holds()}
         if Hold.USER in holds:
             return None
+        constraint = self.constraint()
+        if constraint is not None:
+            self._hold(Hold.CONSTRAINT, constraint)
+            return None
+        self._release(Hold.CONSTRAINT)
         account = current_account(self._settings, self._store)
         if account.user_id is None and self._settings.token is None:
             self._hold(Hold.AUTH, SIGN_IN)
@@ -75,6 +89,11 @@ class Readiness:
         if Hold.AUTH in holds or account.user_id is None:
             return self._introduced(client, account)
         return account
+
+    def constraint(self) -> str | None:
+        """Why the user's own policy forbids sending now; asked during transfers too (N20)."""
+        metered = None if self._policy.allow_metered else self._metered()
+        return self._policy.refusal(metered=metered, now=self._local_time())
 
     def note(self, carried: Carried) -> None:
         """Remember what the end of a claim means for all takes."""
@@ -140,12 +159,13 @@ class Probe:
     def __init__(self, first_seconds: float, cap_seconds: float) -> None:
         self._first = first_seconds
         self._cap = cap_seconds
+        self._looked_at = float("-inf")
         self.reset()
 
     def reset(self) -> None:
-        """Look at once next time."""
+        """Look soon, but never twice in a second, however often the network changes (N01)."""
         self._delay = self._first
-        self._due = 0.0
+        self._due = self._looked_at + _LEAST_SECONDS
 
     def is_due(self, now: float) -> bool:
         """Whether it is time to look."""
@@ -153,6 +173,7 @@ class Probe:
 
     def failed(self, now: float, random: Callable[[], float]) -> None:
         """Nothing there: wait longer, between half and all of the ceiling."""
+        self._looked_at = now
         self._due = now + self._delay * (0.5 + random() / 2)
         self._delay = min(self._delay * 2, self._cap)
 

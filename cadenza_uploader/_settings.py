@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cadenza_uploader._backoff import BackoffPolicy
 from cadenza_uploader._home import Home
+from cadenza_uploader._policy import Policy, Window
 from cadenza_uploader.errors import UploaderError
 
 
@@ -67,7 +68,10 @@ class Settings(BaseSettings):
         fit: `auto` makes a 720p copy of what is too large instead of refusing it.
         max_attempts: counted attempts before a take is `failed` and slows down.
         rate_limit: bytes per second, None for no limit.
+        concurrency: takes sent at once at most; a second only where the line is fast.
         storage_hosts: hosts, beside the API's own, that may receive bytes (SEC-09).
+        allow_metered: False sends only over connections that cost nothing extra.
+        hours: local hours in which to send, such as `22:00-06:30`; None for always.
     """
 
     model_config = SettingsConfigDict(env_prefix="CADENZA_", frozen=True, extra="ignore")
@@ -80,9 +84,12 @@ class Settings(BaseSettings):
     fit: Literal["off", "auto"] = "off"
     max_attempts: int = Field(default=8, ge=1)
     rate_limit: int | None = Field(default=None, ge=1)
+    concurrency: int = Field(default=1, ge=1, le=2)
     log: str = "WARNING"
     timings: Literal["real", "fast"] = "real"
     storage_hosts: tuple[str, ...] = ()
+    allow_metered: bool = True
+    hours: str | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -123,6 +130,19 @@ class Settings(BaseSettings):
             name = ".".join(str(part) for part in first["loc"])
             message = f"The setting {name} cannot be used: {first['msg']}."
             raise SettingsError(message) from None
+
+    @field_validator("hours")
+    @classmethod
+    def _hours_are_readable(cls, hours: str | None) -> str | None:
+        if hours is not None:
+            Window.parse(hours)
+        return hours
+
+    @property
+    def policy(self) -> Policy:
+        """When the user allows sending."""
+        window = Window.parse(self.hours) if self.hours else None
+        return Policy(allow_metered=self.allow_metered, window=window)
 
     @property
     def durations(self) -> Timings:

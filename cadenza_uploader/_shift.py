@@ -7,22 +7,25 @@ import os
 import secrets
 import socket
 import sqlite3
-import threading
+import time
 from collections.abc import Callable, Collection
+from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from cadenza_uploader._cleaning import clean
 from cadenza_uploader._disk import Ballast, DiskTrouble, sentence_for, trouble_in
+from cadenza_uploader._hand import Hand, collect
 from cadenza_uploader._instance import FileLock
 from cadenza_uploader._journey import World
+from cadenza_uploader._lanes import Lanes
 from cadenza_uploader._queue import Setback, TakeQueue
 from cadenza_uploader._readiness import Readiness
 from cadenza_uploader._recovery import POISON_CLAIMS, Recovered, recover
 from cadenza_uploader._settings import Settings
 from cadenza_uploader._settlement import Carried, Result
 from cadenza_uploader._signals import Stop
-from cadenza_uploader._states import Hold
+from cadenza_uploader._states import FailCode, Hold
 from cadenza_uploader._worker import Worker
 from cadenza_uploader.errors import StaleLeaseError
 from cadenza_uploader.events import Observer, QueueHeld, QueueReleased, UploaderStarted
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger("cadenza_uploader")
 _INTERRUPTED = Setback("interrupted", "The outcome of the last try could not be written.")
 _STOPPED = Setback("stopped", "The upload was stopped and goes on later.")
+_REFUSED = "The server refuses everything you send. Sign in again: cadenza login"
+_FORBIDDEN_IN_A_ROW = 3
+#: How soon a stop is noticed while takes are being carried.
+_LOOK_SECONDS = 0.25
 #: How often a running upload looks whether the user paused the queue.
 _PAUSE_LOOK_SECONDS = 1.0
 
@@ -82,6 +89,9 @@ class Shift:
         self._looked_at = 0.0
         self._ballast = Ballast(queue.home)
         self._trouble: DiskTrouble | None = None
+        self._lanes = Lanes(settings.concurrency)
+        self._done: SimpleQueue[Hand] = SimpleQueue()
+        self._forbidden: list[str] = []
 
     def __enter__(self) -> Shift:
         self._lock.acquire()
@@ -140,18 +150,77 @@ class Shift:
             self._suffer(trouble)
 
     def _carry_all(self) -> None:
-        while not self._stop.requested and not self._readiness.paused_seconds:
-            account = self._readiness.account(self._client)
-            if account is None:
+        """Keep the lanes busy; one that brings a hold or trouble lets the others finish."""
+        hands, closed, trouble = set[Hand](), False, None
+        while True:
+            while not closed and len(hands) < self._lanes.open and (take := self._next()):
+                hands.add(Hand(take, self._worker().carry, self._done, began=self._world.clock()))
+            if not hands:
+                break
+            if self._stop.requested:
+                self._let_go(hands)
                 return
-            take = self._queue.claim(owner=self._owner, account=account, only=self._only)
-            if take is None:
-                return
-            carried = self._carry(take)
-            self._results[take.id] = carried
-            self._readiness.note(carried)
-            if carried.hold is not None:
-                return
+            hand = collect(self._done, seconds=_LOOK_SECONDS)
+            if hand is None or hand not in hands:
+                continue
+            hands.remove(hand)
+            try:
+                closed |= self._settled(hand)
+            except sqlite3.OperationalError as error:
+                closed, trouble = True, error
+        if trouble is not None:
+            raise trouble
+
+    def _next(self) -> Take | None:
+        if self._stop.requested or self._readiness.paused_seconds:
+            return None
+        account = self._readiness.account(self._client)
+        if account is None:
+            return None
+        return self._queue.claim(owner=self._owner, account=account, only=self._only)
+
+    def _settled(self, hand: Hand) -> bool:
+        """Take note of how a claim ended; True when the queue has to wait."""
+        if hand.error is not None:
+            carried = self._crashed(hand.take, hand.error)
+        else:
+            assert hand.carried is not None
+            carried = hand.carried
+        self._results[hand.take.id] = carried
+        self._readiness.note(carried)
+        if carried.result == "uploaded":
+            self._lanes.succeeded(hand.take.size_bytes, self._world.clock() - hand.began)
+        else:
+            self._lanes.set_back()
+        return carried.hold is not None or self._refused_everywhere(hand.take, carried)
+
+    def _refused_everywhere(self, take: Take, carried: Carried) -> bool:
+        """Three takes in a row forbidden: it is the sign-in, not the takes (§2.0)."""
+        now = self._queue.get(take.id)
+        if carried.result != "failed" or now.fail_code is not FailCode.FORBIDDEN:
+            self._forbidden.clear()
+            return False
+        self._forbidden.append(take.id)
+        if len(self._forbidden) < _FORBIDDEN_IN_A_ROW:
+            return False
+        for take_id in self._forbidden:
+            self._queue.retry(take_id)
+        self._forbidden.clear()
+        self._queue.hold_queue(Hold.AUTH, _REFUSED)
+        self._observer(QueueHeld(Hold.AUTH, _REFUSED))
+        return True
+
+    def _let_go(self, hands: set[Hand]) -> None:
+        """A stop was asked for: give the hands their grace, then put back what they hold."""
+        deadline = time.monotonic() + self._timings.stop_grace_seconds
+        while hands and (left := deadline - time.monotonic()) > 0:
+            hand = collect(self._done, seconds=left)
+            if hand is None:
+                break
+            hands.discard(hand)
+            self._settled(hand)
+        for hand in hands:
+            self._results[hand.take.id] = self._abandon(hand.take)
 
     def _suffer(self, trouble: DiskTrouble) -> None:
         """The disk does not let us write: make room if we can, and come back (D02, D03, D05)."""
@@ -178,9 +247,8 @@ class Shift:
             if owner == self._owner:
                 self._queue.released(take, _INTERRUPTED)
 
-    def _carry(self, take: Take) -> Carried:
-        """Carry on a thread of its own, so that a stop never waits for a silent server (P04)."""
-        worker = Worker(
+    def _worker(self) -> Worker:
+        return Worker(
             self._queue,
             self._client,
             settings=self._settings,
@@ -188,23 +256,6 @@ class Shift:
             cancelled=self._is_cancelled,
             world=self._world,
         )
-        ended: list[Carried] = []
-        errors: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                ended.append(worker.carry(take))
-            except BaseException as error:  # noqa: BLE001 - judged by the thread that waits
-                errors.append(error)
-
-        thread = threading.Thread(target=work, name=f"take-{take.short_id}", daemon=True)
-        thread.start()
-        while thread.is_alive() and not self._stop.requested:
-            thread.join(0.25)
-        thread.join(self._timings.stop_grace_seconds)
-        if errors:
-            return self._crashed(take, errors[0])
-        return ended[0] if ended else self._abandon(take)
 
     def _crashed(self, take: Take, error: BaseException) -> Carried:
         """A bug in one take's work must not stop the others, nor hide (P10)."""
@@ -242,13 +293,15 @@ class Shift:
         return Carried("released")
 
     def _is_cancelled(self) -> bool:
-        """Polled while bytes flow: a stop at once, a pause within a second (N20)."""
+        """Polled while bytes flow: a stop at once, a pause or a lost permission within a second."""
         if self._stop.requested:
             return True
         now = self._world.clock()
         if abs(now - self._looked_at) < _PAUSE_LOOK_SECONDS:
             return False
         self._looked_at = now
+        if self._readiness.constraint() is not None:
+            return True
         return any(hold.hold is Hold.USER for hold in self._queue.holds())
 
     def _clean_leftovers(self) -> None:
