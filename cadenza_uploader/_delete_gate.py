@@ -12,6 +12,9 @@ from typing import Any
 
 from cadenza_uploader.take import Asset, Stage
 
+#: What a receipt may say was compared with the stored object.
+_PROOFS = ("sha256", "md5", "size")
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -44,13 +47,16 @@ def refusal(evidence: Evidence) -> str | None:
         return "there is no receipt"
     if receipt.get("size_bytes") != evidence.video.size_bytes:
         return "the receipt tells another size"
-    if receipt.get("verified") == "sha256" or receipt.get("sha256") is not None:
-        if receipt.get("sha256") != evidence.video.sha256:
-            return "the receipt tells other bytes"
-    elif receipt.get("signature") is not None:
+    if receipt.get("verified") not in _PROOFS:
+        return "the receipt does not tell what was verified"
+    if receipt.get("verified") != "sha256" and receipt.get("signature") is not None:
         # A server that signs receipts can verify a declared hash; one that did not is not trusted
-        # with the only copy. A v1 proof (size, or size and MD5) carries no signature.
+        # with the only copy, even if it repeats the hash it was told. A v1 proof (size, or size
+        # and MD5) is our own look at the store and carries no signature.
         return "the server did not verify the bytes"
+    told = receipt.get("sha256")
+    if told != evidence.video.sha256 and (told is not None or receipt["verified"] == "sha256"):
+        return "the receipt tells other bytes"
     if evidence.unchanged is False:
         return "the local file is not the one that was sent"
     if not (evidence.owned or evidence.asked):
