@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from cadenza_uploader._instance import wake_daemon as wake_daemon
     from cadenza_uploader._intake import enqueue as enqueue
     from cadenza_uploader._queue import TakeQueue as TakeQueue
+    from cadenza_uploader._rebuild import Rebuilt as Rebuilt
+    from cadenza_uploader._rebuild import open_rebuilt as open_rebuilt
+    from cadenza_uploader._reconcile import Reconciliation as Reconciliation
+    from cadenza_uploader._reconcile import reconcile as reconcile
+    from cadenza_uploader._salvage import Remnant as Remnant
+    from cadenza_uploader._salvage import remnants as remnants
+    from cadenza_uploader._salvage import salvage as salvage
     from cadenza_uploader._session import connect as connect
     from cadenza_uploader._session import current_account as current_account
     from cadenza_uploader._settings import Settings as Settings
@@ -44,6 +51,9 @@ _HOME_OF = {
     "Finding": "_doctor",
     "GarbageReport": "_housekeeping",
     "Home": "_home",
+    "Rebuilt": "_rebuild",
+    "Reconciliation": "_reconcile",
+    "Remnant": "_salvage",
     "Settings": "_settings",
     "Stop": "_signals",
     "TakeQueue": "_queue",
@@ -55,7 +65,11 @@ _HOME_OF = {
     "enqueue": "_intake",
     "examine": "_doctor",
     "explain": "_explain",
+    "open_rebuilt": "_rebuild",
+    "reconcile": "_reconcile",
     "record_take": "_studio",
+    "remnants": "_salvage",
+    "salvage": "_salvage",
     "stop_daemon": "_instance",
     "stop_on_signals": "_signals",
     "wake_daemon": "_instance",
@@ -71,6 +85,9 @@ __all__ = [
     "Finding",
     "GarbageReport",
     "Home",
+    "Rebuilt",
+    "Reconciliation",
+    "Remnant",
     "Settings",
     "Stop",
     "TakeQueue",
@@ -82,7 +99,11 @@ __all__ = [
     "enqueue",
     "examine",
     "explain",
+    "open_rebuilt",
+    "reconcile",
     "record_take",
+    "remnants",
+    "salvage",
     "stop_daemon",
     "stop_on_signals",
     "wake_daemon",

@@ -167,6 +167,11 @@ def stop_daemon(home: Home, *, timeout_seconds: float = 6.0) -> bool:
     return False
 
 
+def owner_pid(home: Home) -> int | None:
+    """The pid the owner of the lock wrote down for people."""
+    return _owner(home)[0]
+
+
 def _owner(home: Home) -> tuple[int | None, datetime | None]:
     try:
         pid, started = home.lock.read_text("ascii").split()

@@ -66,7 +66,7 @@ def recover(queue: TakeQueue, timings: Timings, *, world: World, observer: Obser
         reclaimed.append(take.id)
         observer(TakeRecovered(take.id, "reclaimed"))
     world.failpoint("recovery_after_reclaim")
-    adopted, unreadable = _adopt(queue, observer)
+    adopted, unreadable = adopt(queue, observer)
     queue.clamp_due(timings.backoff)
     _sweep_parts(queue.home.spool, world)
     return Recovered(tuple(reclaimed), adopted, unreadable)
@@ -83,7 +83,7 @@ def _is_alive(lock_file: Path) -> bool:
     return False
 
 
-def _adopt(queue: TakeQueue, observer: Observer) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def adopt(queue: TakeQueue, observer: Observer) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write the row of every published directory that has none (C2, D08, F15)."""
     known, adopted, unreadable = queue.ids_on_disk(), list[str](), list[str]()
     for directory in sorted(queue.home.spool.iterdir()):

@@ -17,27 +17,31 @@ from contextlib import contextmanager
 from sqlite_utils import Database, Migrations
 
 from cadenza_uploader._home import Home
+from cadenza_uploader._instance import FileLock, owner_pid
 from cadenza_uploader._states import LEGAL_DEMOTION, LEGAL_STATUS, FailCode, Hold, Stage, Status
-from cadenza_uploader.errors import QueueDamagedError, QueueTooNewError
+from cadenza_uploader.errors import QueueBusyError, QueueDamagedError, QueueTooNewError
 
 BUSY_SECONDS = 5.0
-
-#: Every migration this version can apply; any other name in a queue is from the future (P13).
-_KNOWN = frozenset({"m001_takes"})
 
 migrations = Migrations("cadenza-queue")
 
 
-def connect(home: Home) -> Database:
+def connect(home: Home, *, steps: Migrations | None = None) -> Database:
     """Open the queue, created and migrated, with the settings durability needs.
 
     WAL with `synchronous=FULL`: NORMAL lost hundreds of acknowledged commits at a power cut,
     FULL none (60-reliability §0.1). The connection autocommits; `BEGIN IMMEDIATE` is explicit.
 
+    Args:
+        home: where the database lives.
+        steps: the migrations; default: those of this version.
+
     Raises:
         QueueDamagedError: the file is not a usable database.
+        QueueBusyError: it must be upgraded and an uploader of the older version is running.
         QueueTooNewError: a newer version wrote it; nothing was changed.
     """
+    steps = steps or migrations
     home.prepare()
     existed = home.database.exists()
     connection = sqlite3.connect(
@@ -56,8 +60,8 @@ def connect(home: Home) -> Database:
             _choose_journal(connection)
             if not existed:
                 home.database.chmod(0o600)
-            _refuse_newer(db)
-            migrations.apply(db)
+            _refuse_newer(db, steps)
+            _upgrade(db, home, steps)
     except sqlite3.DatabaseError as error:
         connection.close()
         if isinstance(error, sqlite3.OperationalError):
@@ -85,13 +89,37 @@ def _choose_journal(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
 
 
-def _refuse_newer(db: Database) -> None:
-    unknown = [m.name for m in migrations.applied(db) if m.name not in _KNOWN]
+def _refuse_newer(db: Database, steps: Migrations) -> None:
+    applied = [migration.name for migration in steps.applied(db)]
+    # Known to this version: what it would apply to an empty database.
+    known = {migration.name for migration in steps.pending(Database(memory=True))}
+    unknown = [name for name in applied if name not in known]
     if unknown:
         raise QueueTooNewError(
             f"This queue was written by a newer version of Cadenza ({unknown[-1]}). "
             "Update Cadenza; nothing was changed."
         )
+
+
+def _upgrade(db: Database, home: Home, steps: Migrations) -> None:
+    """Apply what is new; an existing queue is copied first and must have no running owner (P13)."""
+    pending = steps.pending(db)
+    if not pending:
+        return
+    if not steps.applied(db):
+        steps.apply(db)
+        return
+    lock = FileLock(home.lock)
+    if not lock.acquire():
+        raise QueueBusyError(owner_pid(home))
+    try:
+        backup = home.database.with_name(f"queue.db.before-{pending[0].name}")
+        backup.unlink(missing_ok=True)
+        db.conn.execute("VACUUM INTO ?", [str(backup)])
+        backup.chmod(0o600)
+        steps.apply(db)
+    finally:
+        lock.release()
 
 
 @contextmanager
