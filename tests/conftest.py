@@ -107,12 +107,21 @@ def _probe_registry() -> str | None:
     return None if asked.returncode == 0 else "the package registry does not answer"
 
 
+def _probe_netns() -> str | None:
+    unshare = shutil.which("unshare")
+    if unshare is None or shutil.which("ip") is None:
+        return "unshare and ip (iproute2) are not installed"
+    made = subprocess.run([unshare, "-n", "true"], capture_output=True, text=True, timeout=30)
+    return None if made.returncode == 0 else f"no namespaces here: {made.stderr.strip()}"
+
+
 # part → None when it is here, otherwise the reason why not. A test asks with
 # `@pytest.mark.real("strace")`; `.ci/run` installs the parts it requires.
 _PROBES: dict[str, Callable[[], str | None]] = {
     "strace": _probe_strace,
     "clips": _probe_clips,
     "registry": _probe_registry,
+    "netns": _probe_netns,
 }
 
 
