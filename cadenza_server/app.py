@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
@@ -82,7 +82,6 @@ def create_app(
         exception_handlers=HANDLERS,
     )
     app.state.services = services
-    api = APIRouter(max_body_size=MAX_JSON_BYTES)
     for router in (
         identity.open_router,
         identity.router,
@@ -91,8 +90,7 @@ def create_app(
         submissions.router,
         review.router,
     ):
-        api.include_router(router)
-    app.include_router(api)
+        app.include_router(router, max_body_size=MAX_JSON_BYTES)
     storage = StorageEndpoint(
         files, signer, clock, settings.max_upload_bytes, settings.upload_idle_seconds
     )
