@@ -117,7 +117,7 @@ def _extent(media: Media, spans: dict[int, _Span], *, counted: bool) -> Extent:
 
 def _spans_of_index(media: Media) -> dict[int, _Span] | None:
     spans: dict[int, _Span] = {}
-    for stream in _tracks(media):
+    for stream in media.tracks:
         entries = stream.index_entries
         if not len(entries):
             continue
@@ -177,7 +177,7 @@ def _refuse_zeros(media: Media) -> None:
 def _scan(media: Media, *, whole: bool) -> _Scan:
     """Read packets: all of them, or only as far as the first frame."""
     scan = _Scan()
-    tracks = _tracks(media) if whole else [media.video]
+    tracks = media.tracks if whole else (media.video,)
     for number, packet in enumerate(media.container.demux(*tracks)):
         if not packet.size:
             continue
@@ -203,8 +203,8 @@ def _note(packet: Packet[Stream], scan: _Scan, media: Media) -> None:
         return
     unit = float(packet.time_base)
     length = (packet.duration or 0) * unit
-    if not length:
-        length = _step(media.video) if packet.stream_index == media.video.index else 0.0
+    if not length and packet.stream_index == media.video.index:
+        length = _step(media.video)
     span = scan.spans.setdefault(packet.stream_index, _Span())
     span.add(stamp * unit, stamp * unit + length)
 
@@ -215,10 +215,6 @@ def _decoded(media: Media, packet: Packet[Stream] | None) -> VideoFrame | None:
         return next(iter(media.video.codec_context.decode(packet)), None)
     except FFmpegError:
         return None  # a damaged packet; the next key frame may be whole
-
-
-def _tracks(media: Media) -> list[VideoStream | AudioStream]:
-    return [media.video, media.audio] if media.audio else [media.video]
 
 
 def _unit(stream: VideoStream | AudioStream) -> float:

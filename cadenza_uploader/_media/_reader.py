@@ -42,6 +42,9 @@ class Media:
     container: InputContainer
     video: VideoStream
     audio: AudioStream | None
+    tracks: tuple[VideoStream | AudioStream, ...]
+    """Everything that is shown or heard: the longest of them is the length of the take."""
+
     video_tracks: int
 
 
@@ -100,8 +103,9 @@ def _choose_tracks(source: Source, container: InputContainer, threads: int) -> M
     # Once more: the options of `open` do not reach the decoder that we use.
     video.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     video.codec_context.thread_count = threads
-    audio = next((each for each in container.streams.audio if _has_decoder(each)), None)
-    return Media(source, container, video, audio, len(moving))
+    sounds = [each for each in container.streams.audio if _has_decoder(each)]
+    audio = sounds[0] if sounds else None
+    return Media(source, container, video, audio, (*decodable, *sounds), len(moving))
 
 
 def _has_decoder(stream: VideoStream | AudioStream) -> bool:

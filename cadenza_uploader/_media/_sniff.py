@@ -7,6 +7,7 @@ it (M04).
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Literal
 
@@ -140,11 +141,10 @@ def _other_thing(head: bytes) -> str | None:
 def _is_text(head: bytes) -> bool:
     if b"\0" in head:
         return False
+    # A whole head may end inside a character.
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
     try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        # The head may end inside a character.
-        if error.start < len(head) - 3:
-            return False
-        text = head[: error.start].decode("utf-8")
+        text = decoder.decode(head, final=len(head) < HEAD_BYTES)
+    except UnicodeDecodeError:
+        return False
     return all(character.isprintable() or character.isspace() for character in text)

@@ -116,6 +116,46 @@ def _(path: Path) -> None:
     write(path, frames=150, gop=30, pictures=frames, clock=clock, audio=None)
 
 
+# red green      Corners that tell which way up a picture is shown.
+# blue white
+CORNERS = {"red": (254, 0, 0), "green": (0, 254, 0), "blue": (0, 0, 254), "white": (254,) * 3}
+
+
+def _corners(path: Path, degrees: int, mirror: bool, aspect: str | None = None) -> None:
+    width, height = 640, 360
+    rows = [
+        bytes(CORNERS[left]) * (width // 2) + bytes(CORNERS[right]) * (width // 2)
+        for left, right in (("red", "green"), ("blue", "white"))
+    ]
+    frames = []
+    for number in range(10):
+        frame = av.VideoFrame(width, height, "rgb24")
+        frame.planes[0].update(rows[0] * (height // 2) + rows[1] * (height // 2))
+        plain = frame.reformat(format="yuv420p", dst_colorspace=1, dst_color_range=1)
+        plain.pts, plain.time_base, plain.pict_type = number, Fraction(1, 30), 0
+        frames.append(plain)
+    write(
+        path,
+        width=width,
+        height=height,
+        frames=30,
+        pictures=frames,
+        rotate=degrees,
+        mirror=mirror,
+        aspect=aspect,
+        colour=(1, 1, 1, 1),
+        codec_options={"crf": "20"},
+    )
+
+
+for _degrees in (0, 90, 180, 270):
+    for _mirror in (False, True):
+        BUILDERS[f"corners_{_degrees}{'m' if _mirror else ''}.mp4"] = partial(
+            _corners, degrees=_degrees, mirror=_mirror
+        )
+BUILDERS["corners_wide_pixels_90.mp4"] = partial(_corners, degrees=90, mirror=False, aspect="3/2")
+
+
 # ── containers and codecs ──────────────────────────────────────────────────────────────────────
 
 _simple("fragmented.mp4", frames=300, muxer=FRAGMENTED)
