@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cadenza_uploader.take import (
+    Account,
     Attempt,
     FailCode,
     Hold,
@@ -62,8 +63,23 @@ _HOLDS = {
         "It waits for free disk space.",
         "It goes on by itself when there is room.",
     ),
-    Hold.USER: ("You paused it.", "Nothing happens until you resume."),
+    Hold.USER: ("The queue is paused.", "Nothing happens until you resume."),
 }
+
+#: Which hold to speak of when there are several: the one that must end first.
+_RANK = (Hold.USER, Hold.DISK, Hold.CONSTRAINT, Hold.AUTH, Hold.NETWORK)
+
+_UNLOCK = {
+    Hold.AUTH: ("cadenza login",),
+    Hold.USER: ("cadenza queue resume",),
+    Hold.NETWORK: ("cadenza doctor  (check what cannot be reached)",),
+    Hold.CONSTRAINT: ("cadenza doctor",),
+    Hold.DISK: ("cadenza queue gc  (show what Cadenza can give up)",),
+}
+
+_RUN = "cadenza daemon run  (send now and keep sending)"
+#: A take that is probed daily for a year has a long history; its end is what matters.
+_MOST_TRIED = 20
 
 _FAILURES = {
     FailCode.ATTEMPTS_EXHAUSTED: "It failed too often in a row to be tried at the quick pace.",
@@ -97,31 +113,43 @@ def explain(
     holds: Sequence[QueueHold],
     now: datetime,
     daemon_running: bool,
+    account: Account | None = None,
 ) -> Explanation:
-    """Say where a take is, why, what was tried, what comes next and what the user can do."""
+    """Say where a take is, why, what was tried, what comes next and what the user can do.
+
+    Args:
+        take: the take.
+        attempts: its tries, oldest first.
+        events: its history, oldest first.
+        holds: what holds the whole queue.
+        now: the time, aware.
+        daemon_running: whether an uploader owns the queue.
+        account: who is signed in now; None when that is not known.
+    """
     headline = f"Take {take.short_id} is {take.status.value}. {_STAGES[take.stage]}"
-    because, following, you_can = _situation(take, holds, now, daemon_running)
-    tried = tuple(_line(attempt) for attempt in attempts) or (
-        f"Nothing was tried yet; it was queued at {events[0].at:%Y-%m-%d %H:%M} UTC."
-        if events
-        else "Nothing was tried yet.",
-    )
-    return Explanation(headline, because, tried, following, you_can)
+    because, following, you_can = _situation(take, holds, now, daemon_running, account)
+    return Explanation(headline, because, _tried(attempts, events), following, you_can)
 
 
 def _situation(
-    take: Take, holds: Sequence[QueueHold], now: datetime, daemon_running: bool
+    take: Take,
+    holds: Sequence[QueueHold],
+    now: datetime,
+    daemon_running: bool,
+    account: Account | None,
 ) -> tuple[str, str, tuple[str, ...]]:
     retry = f"cadenza queue retry {take.short_id}  (try again at once)"
     cancel = f"cadenza queue cancel {take.short_id}  (give it up and remove the local copy)"
     if take.status is Status.UPLOADED:
-        because = "The teacher can see it."
         following = "Nothing more needs to happen."
         if take.stage is Stage.CONFIRMED and take.last_error:
             following = f"{take.last_error} It is tried again later; the upload itself is done."
-        return because, following, (f"cadenza submissions show {take.server_id}",)
+        return "The teacher can see it.", following, (f"cadenza submissions show {take.server_id}",)
     if take.status is Status.UPLOADING:
-        return "It is being sent now.", "Watch it with: cadenza queue ls", ()
+        if daemon_running:
+            return "It is being sent now.", "Watch it with: cadenza queue ls", ()
+        because = "The uploader stopped while it was being sent."
+        return because, "It goes on where it was as soon as an uploader runs.", (_RUN,)
     if take.status is Status.FAILED:
         assert take.fail_code is not None
         because = f"{_FAILURES[take.fail_code]} {take.last_error or ''}".strip()
@@ -129,27 +157,56 @@ def _situation(
             following = f"It needs you; it is also tried again {_when(take.due_at, now)}."
         else:
             following = f"It is tried again by itself {_when(take.due_at, now)}."
-        return because, f"{following} Its files are kept.", (retry, cancel)
-    hold = take.hold or (holds[0].hold if holds else None)
+        following = _if_running(f"{following} Its files are kept.", daemon_running)
+        return because, following, (retry, cancel)
+    if take.hold is Hold.USER:
+        # Marked by `cancel`, which then could not tell the server (T14).
+        because = "You cancelled it, and that could not be completed."
+        return because, "Nothing happens until you cancel it again or retry it.", (cancel, retry)
+    held = {hold.hold: hold.why for hold in holds}
+    hold = take.hold or next((hold for hold in _RANK if hold in held), None)
     if hold is not None:
         why, following = _HOLDS[hold]
-        detail = next((h.why for h in holds if h.hold is hold), take.last_error or "")
-        unlock = {
-            Hold.AUTH: ("cadenza login",),
-            Hold.USER: ("cadenza queue resume",),
-            Hold.NETWORK: ("cadenza doctor  (check what cannot be reached)",),
-        }.get(hold, ("cadenza doctor",))
-        return f"{why} {detail}".strip(), following, (*unlock, cancel)
-    if not daemon_running:
+        detail = held.get(hold) or take.last_error or ""
         return (
-            "No uploader is running.",
-            "It is sent as soon as one runs.",
-            ("cadenza daemon run  (send now and keep sending)", cancel),
+            f"{why} {detail}".strip(),
+            _if_running(following, daemon_running),
+            (*_UNLOCK[hold], cancel),
         )
+    stranger = _stranger(take.account, account)
+    if stranger is not None:
+        following = "It is sent once that account is signed in on this device again."
+        return stranger, following, ("cadenza login  (as the one who recorded it)", cancel)
+    if not daemon_running:
+        return "No uploader is running.", "It is sent as soon as one runs.", (_RUN, cancel)
     if take.due_at is not None and take.due_at > now:
-        because = f"The last try did not succeed: {take.last_error}"
+        because = f"The last try did not succeed. {take.last_error or ''}".strip()
         return because, f"It is tried again {_when(take.due_at, now)}.", (retry, cancel)
     return "It waits for its turn.", "It is sent after the takes recorded before it.", (cancel,)
+
+
+def _if_running(following: str, daemon_running: bool) -> str:
+    return following if daemon_running else f"{following} That needs an uploader: {_RUN}"
+
+
+def _stranger(owner: Account, signed_in: Account | None) -> str | None:
+    """Why the takes of somebody else wait (A05, A06)."""
+    if signed_in is None:
+        return None
+    if owner.server_url != signed_in.server_url:
+        return f"It was recorded for {owner.server_url}; you are using {signed_in.server_url}."
+    if owner.user_id is None or signed_in.user_id in (None, owner.user_id):
+        return None
+    return "It belongs to another account than the one that is signed in."
+
+
+def _tried(attempts: Sequence[Attempt], events: Sequence[TakeEvent]) -> tuple[str, ...]:
+    if not attempts:
+        since = f"; it was queued at {events[0].at:%Y-%m-%d %H:%M} UTC" if events else ""
+        return (f"Nothing was tried yet{since}.",)
+    lines = [_line(attempt) for attempt in attempts[-_MOST_TRIED:]]
+    earlier = len(attempts) - len(lines)
+    return (f"{earlier} earlier tries are left out.", *lines) if earlier else tuple(lines)
 
 
 def _when(at: datetime | None, now: datetime) -> str:

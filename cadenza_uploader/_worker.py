@@ -39,6 +39,7 @@ from cadenza_uploader.events import (
 )
 from cadenza_uploader.take import Asset, AssetKind, Attempt, Take
 
+_ARRIVED = frozenset({"uploaded", "ready"})
 #: Fresh URLs within one claim before the setback is counted like any other (O04).
 MAX_REFRESHES = 2
 #: Tries of a thumbnail before the take is confirmed without it (O16).
@@ -125,6 +126,9 @@ class Worker:
         assert submission is not None
         self._world.failpoint("after_create")
         journey.take = self._queue.registered(take, str(submission.id), attempts=journey.spent())
+        if submission.media_state in _ARRIVED:
+            # A rebuilt queue, or a lost answer: the object is there, only its receipt is not here.
+            journey.take = self._queue.stored(journey.take, "video", None, attempts=[])
 
     def _upload(self, journey: Journey) -> None:
         # The thumbnail goes first: 20 kB, on URLs that are surely fresh. Its failure is noted and

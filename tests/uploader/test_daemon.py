@@ -263,7 +263,11 @@ def test_a_stop_never_waits_for_a_silent_server(house: House) -> None:
     add_take(house.queue)
     silent = threading.Event()
     house.settings = house.settings.model_copy(update={"timings": "real"})
-    house.server.on["create"].append(lambda: silent.wait(60) and None)
+
+    def think() -> None:
+        silent.wait(60)
+
+    house.server.on["create"].append(think)
     thread = house.running()
     house.until(lambda: house.server.counts["create"] == 1)
     began = time.monotonic()
@@ -312,7 +316,7 @@ def test_a_crash_at_any_point_ends_in_one_submission_and_a_clean_spool(
         """Stands for SIGKILL: nothing of ours handles it."""
 
     add_take(house.queue)
-    killed = []
+    killed: list[str] = []
 
     def kill(name: str) -> None:
         if name == point and not killed:

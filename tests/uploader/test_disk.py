@@ -59,7 +59,7 @@ def test_no_ballast_is_left_half_written(home: Home, monkeypatch: pytest.MonkeyP
     def full(_fd: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_disk.os, "fsync", full)
+    monkeypatch.setattr("cadenza_uploader._disk.os.fsync", full)
     assert not Ballast(home).ensure()
     assert list(home.path.glob("reserve.bin")) == []
 

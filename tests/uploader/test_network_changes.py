@@ -5,12 +5,11 @@ import sys
 
 import pytest
 
-from cadenza_uploader import _network_changes
 from cadenza_uploader._network_changes import NetworkChanges
 
 
 def test_without_netlink_there_is_nothing_to_wait_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_network_changes.sys, "platform", "darwin")
+    monkeypatch.setattr("cadenza_uploader._network_changes.sys.platform", "darwin")
     changes = NetworkChanges()
     assert changes.descriptors == []
     changes.drain()
@@ -21,7 +20,7 @@ def test_a_refused_socket_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) 
     def refuse(*_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(_network_changes.socket, "socket", refuse)
+    monkeypatch.setattr("cadenza_uploader._network_changes.socket.socket", refuse)
     assert NetworkChanges().descriptors == []
 
 

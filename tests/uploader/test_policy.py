@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadenza_uploader import _policy
 from cadenza_uploader._policy import Policy, Window, is_metered
 
 TIMES = st.times()
@@ -23,7 +22,8 @@ def test_a_window_and_its_complement_share_no_time(start: time, end: time, now: 
 
 def test_a_window_may_span_midnight() -> None:
     night = Window.parse("22:00-06:30")
-    assert night.contains(time(23)) and night.contains(time(6, 29))
+    assert night.contains(time(23))
+    assert night.contains(time(6, 29))
     assert not night.contains(time(6, 30))
     assert str(night) == "22:00-06:30"
 
@@ -51,19 +51,19 @@ def test_only_a_line_known_to_be_metered_is_refused() -> None:
 def test_network_managers_word_is_read(
     monkeypatch: pytest.MonkeyPatch, answer: str, metered: bool | None
 ) -> None:
-    monkeypatch.setattr(_policy.shutil, "which", lambda _: "/usr/bin/nmcli")
+    monkeypatch.setattr("cadenza_uploader._policy.shutil.which", lambda _: "/usr/bin/nmcli")
     done = subprocess.CompletedProcess[str]([], 0, answer, "")
-    monkeypatch.setattr(_policy.subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr("cadenza_uploader._policy.subprocess.run", lambda *_, **__: done)
     assert is_metered() is metered
 
 
 def test_nobody_to_ask_is_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_policy.shutil, "which", lambda _: None)
+    monkeypatch.setattr("cadenza_uploader._policy.shutil.which", lambda _: None)
     assert is_metered() is None
-    monkeypatch.setattr(_policy.shutil, "which", lambda _: "/usr/bin/nmcli")
+    monkeypatch.setattr("cadenza_uploader._policy.shutil.which", lambda _: "/usr/bin/nmcli")
 
     def hang(*_: object, **__: object) -> None:
         raise subprocess.TimeoutExpired("nmcli", 2)
 
-    monkeypatch.setattr(_policy.subprocess, "run", hang)
+    monkeypatch.setattr("cadenza_uploader._policy.subprocess.run", hang)
     assert is_metered() is None

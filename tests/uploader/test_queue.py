@@ -1,6 +1,7 @@
 """The queue's promises: one owner, fair order, outcomes only from the owner, history kept."""
 
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -175,14 +176,15 @@ def test_a_late_worker_writes_nothing(queue: TakeQueue) -> None:
     late = claimed(queue, owner="slept")
     queue.reclaim(late, poison_claims=3, slow_due_ms=0)
     fresh = claimed(queue, owner="awake")
-    for write in (
+    writes: list[Callable[[], Take]] = [
         lambda: queue.registered(late, "s", attempts=[]),
         lambda: queue.delayed(late, BUSY, 0, attempts=[]),
         lambda: queue.released(late, BUSY),
         lambda: queue.failed(late, FailCode.FORBIDDEN, BUSY, 0, attempts=[]),
         lambda: queue.stored(late, "video", None, attempts=[]),
         lambda: queue.asset_refused(late, "thumbnail", attempts=[]),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(StaleLeaseError):
             write()
     after = queue.get(late.id)

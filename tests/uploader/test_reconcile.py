@@ -51,6 +51,6 @@ def test_every_unsent_take_is_asked_about(queue: TakeQueue) -> None:
 def test_a_failed_take_that_arrived_is_put_back_for_its_receipt(queue: TakeQueue) -> None:
     take = add_take(queue)
     setback = Setback("local_file_missing", "Gone.")
-    queue.failed(claimed(queue), FailCode.LOCAL_FILE_MISSING, setback, 2**52, attempts=[])
+    queue.failed(claimed(queue), FailCode.LOCAL_FILE_MISSING, setback, 2**41, attempts=[])
     reconcile(queue, server({take.id: "uploaded"}))
     assert queue.get(take.id).status is Status.PENDING

@@ -8,7 +8,7 @@ import pytest
 
 from cadenza_client import errors as e
 from cadenza_uploader._home import Home
-from cadenza_uploader._journey import World
+from cadenza_uploader._journey import World, announcement
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._settings import Settings
 from cadenza_uploader._settlement import Carried
@@ -364,7 +364,7 @@ def test_a_lost_file_fails_by_name_when_the_server_never_had_it(bench: Bench, ho
 
 def test_a_lost_file_is_no_loss_when_the_server_has_it(bench: Bench, home: Home) -> None:
     take = claimed(bench.queue)
-    bench.server.client().submissions.create(_announce(take))
+    bench.server.client().submissions.create(announcement(take))
     bench.server.objects[f"video/{take.id}"] = content(1)
     take = bench.queue.registered(take, take.id, attempts=[])
     remove_video(home, take)
@@ -379,12 +379,6 @@ def test_a_changed_file_is_never_confirmed(bench: Bench, home: Home) -> None:
     assert bench.take.fail_code is FailCode.LOCAL_FILE_CHANGED
     assert bench.server.confirmed == {}
     assert path.read_bytes() == b"y" * 4000
-
-
-def _announce(take: Take) -> object:
-    from cadenza_uploader._journey import announcement
-
-    return announcement(take)
 
 
 # ── thumbnails ─────────────────────────────────────────────────────────────────────────────────
