@@ -164,7 +164,7 @@ def _situation(
         because = "You cancelled it, and that could not be completed."
         return because, "Nothing happens until you cancel it again or retry it.", (cancel, retry)
     held = {hold.hold: hold.why for hold in holds}
-    hold = take.hold or next((hold for hold in _RANK if hold in held), None)
+    hold: Hold | None = take.hold or next((hold for hold in _RANK if hold in held), None)
     if hold is not None:
         why, following = _HOLDS[hold]
         detail = held.get(hold) or take.last_error or ""
@@ -186,7 +186,7 @@ def _situation(
 
 
 def _if_running(following: str, daemon_running: bool) -> str:
-    return following if daemon_running else f"{following} That needs an uploader: {_RUN}"
+    return following if daemon_running else f"{following} Start an uploader: cadenza daemon run"
 
 
 def _stranger(owner: Account, signed_in: Account | None) -> str | None:
