@@ -144,9 +144,9 @@ def test_nothing_is_ever_left_empty(
     sentences = (explanation.headline, explanation.because, explanation.next)
     for sentence in sentences:
         assert sentence[0].isupper()
-        assert sentence.rstrip(")")[-1].isalnum() or sentence[-1] in ".)"
+        assert sentence.endswith((".", "cadenza daemon run", "cadenza queue ls"))
         assert "None" not in sentence
-        assert "  " not in sentence.replace("run  (send", "")
+        assert "  " not in sentence
     assert explanation.tried
     if take.status is not Status.UPLOADING or not running:
         assert explanation.you_can
