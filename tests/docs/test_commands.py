@@ -43,7 +43,7 @@ def _commands() -> list[tuple[str, str]]:
         (page.name, part.strip())
         for page in PAGES
         for line in _shell_lines(page)
-        for part in re.split(r"\s(?:\||&&|;|&|>|2>)(?:\s|$)", line)[:1] or [line]
+        for part in re.split(r"\s(?:\||&&|;|&|<|>|2>)(?:\s|$)", line)[:1] or [line]
     )
     return [(page, re.sub(r"^(?:[A-Z_]+=\S+\s+)+", "", command)) for page, command in found]
 
