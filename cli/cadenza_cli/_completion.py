@@ -3,29 +3,59 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["take_ids"]
+if TYPE_CHECKING:
+    from cadenza_uploader import Settings
+
+__all__ = ["pieces", "take_ids"]
 
 
 def take_ids(incomplete: str) -> list[tuple[str, str]]:
     """Short ids of the newest takes beginning with `incomplete`, with what they are."""
     try:
-        return _take_ids(incomplete, os.environ.get("CADENZA_HOME"))
+        return _take_ids(incomplete, _settings())
     except Exception:  # noqa: BLE001 - a tab key must never print a traceback into the prompt
         return []
 
 
-def _take_ids(incomplete: str, home_path: str | None) -> list[tuple[str, str]]:
-    from cadenza_cli._takes import context_words
-    from cadenza_uploader import Home, Settings, TakeQueue
+def pieces(incomplete: str) -> list[tuple[str, str]]:
+    """Ids of the known pieces beginning with `incomplete`, with their titles."""
+    try:
+        return _pieces(incomplete, _settings())
+    except Exception:  # noqa: BLE001 - as above
+        return []
 
-    home = Home(Path(home_path) if home_path else Settings.load().home)
+
+def _settings() -> Settings:
+    from cadenza_uploader import Settings
+
+    return Settings.load(os.environ)
+
+
+def _take_ids(incomplete: str, settings: Settings) -> list[tuple[str, str]]:
+    from cadenza_cli._pieces import PieceNames
+    from cadenza_cli._takes import context_words
+    from cadenza_uploader import Home, TakeQueue
+
+    home = Home(settings.home)
     if not home.database.exists():
         return []
+    titles = PieceNames.load(home.path, settings.url).titles
     with TakeQueue.open(home) as queue:
         return [
-            (take.short_id, f"{take.status.value} {context_words(take.context)}")
+            (take.short_id, f"{take.status.value} {context_words(take.context, titles)}")
             for take in queue.list()
             if take.id.startswith(incomplete)
         ]
+
+
+def _pieces(incomplete: str, settings: Settings) -> list[tuple[str, str]]:
+    from cadenza_cli._pieces import PieceNames
+
+    wanted = incomplete.casefold()
+    return [
+        (piece_id, title)
+        for piece_id, title in PieceNames.load(settings.home, settings.url).titles.items()
+        if piece_id.startswith(wanted)
+    ]

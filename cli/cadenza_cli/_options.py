@@ -38,6 +38,12 @@ def _complete_take(incomplete: str) -> list[tuple[str, str]]:
     return take_ids(incomplete)
 
 
+def _complete_piece(incomplete: str) -> list[tuple[str, str]]:
+    from cadenza_cli._completion import pieces
+
+    return pieces(incomplete)
+
+
 # On every command, before or after its name (see `_command.py`).
 UrlOption = Annotated[
     str | None, typer.Option("--url", metavar="URL", help="Server address (CADENZA_URL).")
@@ -53,7 +59,12 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks and 
 # What a take is about.
 PieceOption = Annotated[
     str | None,
-    typer.Option("--piece", metavar="ID", help="The piece it belongs to (`cadenza pieces ls`)."),
+    typer.Option(
+        "--piece",
+        metavar="PIECE",
+        help="The piece it belongs to: its id, or a part of its title.",
+        autocompletion=_complete_piece,
+    ),
 ]
 ExerciseOption = Annotated[
     str | None, typer.Option("--exercise", metavar="ID", help="The exercise it belongs to.")

@@ -9,7 +9,6 @@ Notes and warnings go to standard error, so they never mix with an answer that i
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -62,7 +61,7 @@ class Output:
             human: prints the same for people, through `line`, `table` and `fields`.
         """
         if self.mode == "json":
-            _write(sys.stdout, json.dumps(document, ensure_ascii=False, indent=2))
+            _write(sys.stdout, _json(document))
         elif self.mode == "quiet":
             for one in ids:
                 _write(sys.stdout, _words.clean(one))
@@ -86,7 +85,7 @@ class Output:
     def error(self, sentence: str, next_step: str | None, *, document: Mapping[str, Any]) -> None:
         """Say what went wrong and what to do next; in JSON mode, on standard output as well."""
         if self.mode == "json":
-            _write(sys.stdout, json.dumps({"error": document}, ensure_ascii=False, indent=2))
+            _write(sys.stdout, _json({"error": document}))
             return
         _write(sys.stderr, f"{self.paint('Error:', 'red', on=sys.stderr)} {_words.clean(sentence)}")
         if next_step:
@@ -140,6 +139,12 @@ class Output:
 
     def _columns(self) -> int | None:
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _json(document: Any) -> str:
+    import json
+
+    return json.dumps(document, ensure_ascii=False, indent=2)
 
 
 def _join(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ __all__ = ["Bars", "Lines", "elapsing", "event_words", "transfer", "watching"]
 
 
 @contextlib.contextmanager
-def watching(out: Output) -> Iterator[events.Observer]:
+def watching(out: Output) -> Generator[events.Observer]:
     """Bars while the block runs, if a person watches; otherwise an observer that says nothing."""
     if not out.shows_progress:
         yield events.Silent()
@@ -37,7 +37,7 @@ def watching(out: Output) -> Iterator[events.Observer]:
 
 
 @contextlib.contextmanager
-def transfer(out: Output, words: str) -> Iterator[Callable[[int, int], None] | None]:
+def transfer(out: Output, words: str) -> Generator[Callable[[int, int], None] | None]:
     """A bar for one download; None where nobody watches."""
     if not out.shows_progress:
         yield None
@@ -50,7 +50,7 @@ def transfer(out: Output, words: str) -> Iterator[Callable[[int, int], None] | N
 @contextlib.contextmanager
 def elapsing(
     out: Output, words: str, *, total_seconds: float
-) -> Iterator[Callable[[str, float], None] | None]:
+) -> Generator[Callable[[str, float], None] | None]:
     """A bar that fills with time; None where nobody watches."""
     if not out.shows_progress:
         yield None

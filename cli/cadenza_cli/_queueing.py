@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cadenza_uploader import TakeQueue
     from cadenza_uploader.events import Observer
 
-__all__ = ["Orders", "context_from", "queue_and_send"]
+__all__ = ["Orders", "queue_and_send"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,13 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A file that is a take now."""
+    """A file that is a take now; `again` when the same bytes were waiting already."""
 
     path: Path
     take: Take
     warnings: tuple[tuple[str, str], ...]
     fitted: bool
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,61 +83,12 @@ class Refused:
 
 @dataclass(slots=True)
 class _Batch:
-    queued: list[Queued] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    queued: list[Queued] = field(default_factory=list[Queued])
+    refused: list[Refused] = field(default_factory=list[Refused])
 
     @property
     def ids(self) -> list[str]:
         return [item.take.id for item in self.queued]
-
-
-def context_from(
-    *,
-    piece: str | None,
-    exercise: str | None,
-    session: str | None,
-    notes: str | None,
-    page: int | None,
-    measure: int | None,
-    measure_end: int | None,
-) -> TakeContext:
-    """Check what the take is about before anything is copied.
-
-    Raises:
-        typer.BadParameter: no context (B-20), an id that is no UUID, or an impossible passage.
-    """
-    import uuid
-
-    ids = {"--piece": piece, "--exercise": exercise, "--session": session}
-    if not any(ids.values()):
-        raise typer.BadParameter(
-            "a take belongs to something: give --piece, --exercise or --session "
-            "(`cadenza pieces ls` lists the pieces)."
-        )
-    checked: dict[str, str | None] = {}
-    for option, value in ids.items():
-        try:
-            checked[option] = str(uuid.UUID(value)) if value else None
-        except ValueError:
-            message = f"{value!r} is not an id; it looks like b1a2c3d4-…, 36 characters."
-            raise typer.BadParameter(message, param_hint=option) from None
-    if measure_end is not None and (measure is None or measure_end < measure):
-        raise typer.BadParameter("needs --measure at or before it.", param_hint="--measure-end")
-    if notes is not None and len(notes) > _MAX_NOTES:
-        message = f"{len(notes)} characters; the limit is {_MAX_NOTES}."
-        raise typer.BadParameter(message, param_hint="--notes")
-    return TakeContext(
-        piece_id=checked["--piece"],
-        exercise_id=checked["--exercise"],
-        session_id=checked["--session"],
-        page_number=page,
-        measure_number=measure,
-        measure_end=measure_end,
-        notes=notes or None,
-    )
-
-
-_MAX_NOTES = 2000
 
 
 def queue_and_send(run: Run, paths: Sequence[Path], orders: Orders, *, ours: bool = False) -> None:
@@ -184,6 +136,7 @@ def queue_and_send(run: Run, paths: Sequence[Path], orders: Orders, *, ours: boo
                     **take_document(latest[item.take.id] or item.take),
                     "file": str(item.path),
                     "fitted": item.fitted,
+                    "already_queued": item.again,
                     "warnings": [
                         {"code": code, "sentence": words} for code, words in item.warnings
                     ],
@@ -226,11 +179,14 @@ def _queue_all(
                 run.out.error(refused.why.sentence, refused.why.next_step, document={})
             continue
         warnings = tuple((warning.code, warning.sentence) for warning in intake.warnings)
-        batch.queued.append(Queued(path, intake.take, warnings, intake.fitted))
+        batch.queued.append(
+            Queued(path, intake.take, warnings, intake.fitted, intake.already_queued)
+        )
         name = _words.clean(path.name)
         for _, sentence in warnings:
             run.out.warn(f"{name}: {_words.clean(sentence)}")
-        run.out.line(f"Queued {intake.take.short_id}  {name}  {_facts(intake.take)}")
+        verb = "Already queued" if intake.already_queued else "Queued"
+        run.out.line(f"{verb} {intake.take.short_id}  {name}  {_facts(intake.take)}")
     return batch
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from cadenza_cli._errors import CommandError, ExitCode
 from cadenza_cli._output import Output
 
 if TYPE_CHECKING:
+    from cadenza_cli._pieces import PieceNames
     from cadenza_client import CadenzaClient
     from cadenza_uploader import CredentialStore, Home, Settings, TakeQueue
     from cadenza_uploader.take import Account
@@ -121,12 +122,19 @@ class Run:
             self.settings.token is not None or self.credentials.load(self.settings.url) is not None
         )
 
+    @cached_property
+    def piece_names(self) -> PieceNames:
+        """The pieces this device has heard of."""
+        from cadenza_cli._pieces import PieceNames
+
+        return PieceNames.load(self.settings.home, self.settings.url)
+
     def now(self) -> datetime:
         """The present moment, aware and in UTC."""
         return datetime.fromtimestamp(self.world.clock(), UTC)
 
     @contextmanager
-    def queue(self) -> Iterator[TakeQueue]:
+    def queue(self) -> Generator[TakeQueue]:
         """The queue of this device, closed afterwards."""
         from cadenza_uploader import TakeQueue
 
@@ -140,7 +148,7 @@ class Run:
         return connect(self.settings, self.credentials)
 
     @contextmanager
-    def client(self) -> Iterator[CadenzaClient]:
+    def client(self) -> Generator[CadenzaClient]:
         """A signed-in client, closed afterwards.
 
         Raises:

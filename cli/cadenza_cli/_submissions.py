@@ -80,8 +80,7 @@ def _plain(value: Any) -> Any:
         return _words.utc(value)
     if isinstance(value, UUID):
         return str(value)
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+    # Derivatives are the one nested list; their items are plain already.
     return value
 
 

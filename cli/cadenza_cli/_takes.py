@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -78,14 +78,15 @@ def waiting_words(
     return "next in line" if daemon_running else "waiting for `cadenza daemon run`"
 
 
-def context_words(context: TakeContext) -> str:
-    """What the take is about, in a few words."""
+def context_words(context: TakeContext, titles: Mapping[str, str] | None = None) -> str:
+    """What the take is about, in a few words; `titles` are those of known pieces, by id."""
     named = (
         ("piece", context.piece_id),
         ("exercise", context.exercise_id),
         ("session", context.session_id),
     )
-    words = [f"{name} {value[:8]}" for name, value in named if value]
+    known = titles or {}
+    words = [known.get(value, f"{name} {value[:8]}") for name, value in named if value]
     passage = passage_words(context.page_number, context.measure_number, context.measure_end)
     return ", ".join([*words, *([passage] if passage else [])])
 

@@ -66,6 +66,7 @@ def login(
             token=token,
         )
     )
+    _learn_pieces(run)
     with run.queue() as queue:
         unsent = queue.counts().unsent
     woken = wake_daemon(run.home)
@@ -99,6 +100,19 @@ def _sign_in(run: Run, email: str, *, password_stdin: bool, dev: bool) -> tuple[
                     next_step="Check both and run `cadenza login` again.",
                 ) from None
     return signed.access_token, signed.user
+
+
+def _learn_pieces(run: Run) -> None:
+    """Remember the pieces' titles, so that `upload --piece bach` works offline later."""
+    from cadenza_cli._pieces import PieceNames
+    from cadenza_client.errors import CadenzaError
+
+    try:
+        with run.connect() as client:
+            PieceNames.remember(run.home.path, run.settings.url, client.pieces.list())
+    except CadenzaError:
+        # Signed in is signed in; the titles come with the next `cadenza pieces ls`.
+        return
 
 
 def _owner_of(run: Run, token: str) -> User:

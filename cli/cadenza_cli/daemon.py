@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,7 +72,7 @@ def run_daemon(
 
 
 @contextlib.contextmanager
-def _observing(run: Run) -> Iterator[Observer]:
+def _observing(run: Run) -> Generator[Observer]:
     """Lines on standard output, and bars below them where somebody watches."""
     from cadenza_cli._progress import Lines, watching
 

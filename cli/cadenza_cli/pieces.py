@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cadenza_cli import _options
+from cadenza_cli import _options, _words
 from cadenza_cli._command import command, group
 from cadenza_cli._run import Run
 
@@ -18,10 +18,13 @@ def list_pieces(run: Run, limit: _options.LimitOption = 100) -> None:
     """List your pieces and their ids."""
     from itertools import islice
 
+    from cadenza_cli._pieces import PieceNames
     from cadenza_cli._submissions import piece_document
 
     with run.client() as client:
         found = list(islice(client.pieces.list(), limit))
+    # Part of a list forgets nothing of what was known.
+    PieceNames.remember(run.home.path, run.settings.url, found, add=len(found) == limit)
 
     def human() -> None:
         if not found:
@@ -41,12 +44,14 @@ def add_piece(
     run: Run, title: Annotated[str, typer.Argument(metavar="TITLE", help="What it is called.")]
 ) -> None:
     """Add a piece and print its id."""
+    from cadenza_cli._pieces import PieceNames
     from cadenza_cli._submissions import piece_document
 
     with run.client() as client:
         piece = client.pieces.create(title)
+    PieceNames.remember(run.home.path, run.settings.url, [piece], add=True)
     run.out.answer(
         piece_document(piece),
         ids=[str(piece.id)],
-        human=lambda: run.out.line(f"{piece.id}  {piece.title}"),
+        human=lambda: run.out.line(f"{piece.id}  {_words.clean(piece.title)}"),
     )

@@ -59,7 +59,7 @@ def list_takes(
         now = run.now()
         run.out.table(
             ["TAKE", "STATUS", "LENGTH", "SIZE", "ABOUT", "RECORDED", "STATE"],
-            [_row(take, holds, now, daemon_running=daemon.running) for take in takes],
+            [_row(run, take, holds, now, daemon_running=daemon.running) for take in takes],
         )
         run.out.line()
         words = f"{counts.unsent} unsent ({_words.size(counts.unsent_bytes)})"
@@ -83,7 +83,7 @@ def list_takes(
 
 
 def _row(
-    take: Take, holds: tuple[QueueHold, ...], now: datetime, *, daemon_running: bool
+    run: Run, take: Take, holds: tuple[QueueHold, ...], now: datetime, *, daemon_running: bool
 ) -> list[Cell]:
     from cadenza_cli._takes import context_words, status_paint, waiting_words
 
@@ -92,7 +92,7 @@ def _row(
         (take.status.value, status_paint(take.status)),
         _words.duration(take.duration_ms / 1000),
         _words.size(take.size_bytes),
-        context_words(take.context),
+        context_words(take.context, run.piece_names.titles),
         _words.moment(take.captured_at, now),
         waiting_words(take, holds=holds, now=now, daemon_running=daemon_running),
     ]
@@ -123,7 +123,7 @@ def show_take(run: Run, take: _options.TakeArgument) -> None:
                 ("take", found.id),
                 ("status", f"{found.status.value} — {_words.clean(state)}"),
                 ("stage", found.stage.word),
-                ("about", _words.clean(context_words(found.context))),
+                ("about", _words.clean(context_words(found.context, run.piece_names.titles))),
                 ("notes", _words.clean(found.context.notes) if found.context.notes else None),
                 ("length", f"{_words.duration(found.duration_ms / 1000)}"),
                 ("picture", f"{found.width} × {found.height}"),

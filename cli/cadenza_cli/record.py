@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,12 +64,14 @@ def record(
     no_daemon: _options.NoDaemonOption = False,
 ) -> None:
     """Record a take: a made one, or from a camera."""
-    from cadenza_cli._queueing import Orders, context_from, queue_and_send
+    from cadenza_cli._context import context_from
+    from cadenza_cli._queueing import Orders, queue_and_send
 
     # Checked before the recording, not after three minutes of it.
     context = None
     if upload:
         context = context_from(
+            run,
             piece=piece,
             exercise=exercise,
             session=session,
@@ -141,7 +143,7 @@ def _count_down(run: Run) -> None:
 
 
 @contextlib.contextmanager
-def _timer(run: Run, seconds: float) -> Iterator[Callable[[float, float], None] | None]:
+def _timer(run: Run, seconds: float) -> Generator[Callable[[float, float], None] | None]:
     """A bar of elapsed and remaining time, where somebody watches."""
     from cadenza_cli._progress import elapsing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -202,7 +202,7 @@ def seed_demo(run: Run) -> None:
 
 
 @contextlib.contextmanager
-def _explained(kind: type[Exception]) -> Iterator[None]:
+def _explained(kind: type[Exception]) -> Generator[None]:
     """Turn the server's own refusals into the command's."""
     try:
         yield

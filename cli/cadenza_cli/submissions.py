@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from uuid import UUID
 
 import typer
 
 from cadenza_cli import _options, _words
 from cadenza_cli._command import command, group
+from cadenza_cli._context import check_id, find_piece
 from cadenza_cli._errors import CommandError
 from cadenza_cli._run import Run
 
@@ -49,7 +49,9 @@ def list_submissions(
     with run.client() as client:
         found = list(
             islice(
-                _listed(client, student, piece=piece, exercise=exercise, unreviewed=unreviewed),
+                _listed(
+                    run, client, student, piece=piece, exercise=exercise, unreviewed=unreviewed
+                ),
                 limit,
             )
         )
@@ -82,6 +84,7 @@ def list_submissions(
 
 
 def _listed(
+    run: Run,
     client: CadenzaClient,
     student: int | None,
     *,
@@ -89,7 +92,8 @@ def _listed(
     exercise: str | None,
     unreviewed: bool,
 ) -> Iterable[Submission]:
-    piece_id, exercise_id = _uuid(piece, "--piece"), _uuid(exercise, "--exercise")
+    piece_id = find_piece(run, piece)
+    exercise_id = check_id(exercise, "--exercise")
     if student is not None:
         return client.students.submissions(
             student,
@@ -100,13 +104,6 @@ def _listed(
     return client.submissions.list(
         piece_id=piece_id, exercise_id=exercise_id, reviewed=False if unreviewed else None
     )
-
-
-def _uuid(value: str | None, option: str) -> UUID | None:
-    try:
-        return UUID(value) if value else None
-    except ValueError:
-        raise typer.BadParameter(f"{value!r} is not an id.", param_hint=option) from None
 
 
 @command(app, "show", examples=["cadenza submissions show 6f0c1a2b"])

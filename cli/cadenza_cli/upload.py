@@ -52,11 +52,13 @@ def upload(
     Each file is copied into the queue first; from then on a power cut cannot lose it. A running
     daemon sends it, otherwise this command does.
     """
-    from cadenza_cli._queueing import Orders, context_from, queue_and_send
+    from cadenza_cli._context import context_from
+    from cadenza_cli._queueing import Orders, queue_and_send
 
     if wait and no_daemon:
         raise typer.BadParameter("--wait and --no-daemon exclude each other.")
     context = context_from(
+        run,
         piece=piece,
         exercise=exercise,
         session=session,

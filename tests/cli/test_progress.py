@@ -172,8 +172,9 @@ def test_bars_are_drawn_on_standard_error_and_leave_nothing_behind(
     take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    screen, piped = Terminal(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(sys, "stdout", piped)
     out = Output(env={"NO_COLOR": "1"})
     with watching(out) as observer:
         assert isinstance(observer, Bars)
@@ -184,10 +185,10 @@ def test_bars_are_drawn_on_standard_error_and_leave_nothing_behind(
     with elapsing(out, "Recording", total_seconds=3) as move:
         assert move is not None
         move("Recording 0:01, 0:02 left", 1.0)
-    drawn = sys.stderr.getvalue()  # type: ignore[attr-defined]  # the Terminal above
+    drawn = screen.getvalue()
     assert f"Sending {take.short_id} (video)" in drawn
     assert "0.5/1.0 MB" in drawn
     assert "Downloading 6f0c" in drawn
     assert "Recording 0:01, 0:02 left" in drawn
     assert "\x1b[32m" not in drawn
-    assert sys.stdout.getvalue() == ""  # type: ignore[attr-defined]  # the StringIO above
+    assert piped.getvalue() == ""
