@@ -17,7 +17,7 @@ from cadenza_uploader._instance import FileLock
 from cadenza_uploader._journey import World
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._settings import Timings
-from cadenza_uploader.errors import QueueDamagedError
+from cadenza_uploader.errors import IllegalStepError, QueueDamagedError
 from cadenza_uploader.events import Observer, TakeRecovered
 
 #: Claims that ended without an outcome before a take is called poison (P10).
@@ -65,8 +65,11 @@ def recover(queue: TakeQueue, timings: Timings, *, world: World, observer: Obser
         queue.reclaim(take, poison_claims=POISON_CLAIMS, slow_due_ms=slow_due_ms)
         reclaimed.append(take.id)
         observer(TakeRecovered(take.id, "reclaimed"))
+    for lock_file in queue.home.workers.glob("*.lock"):
+        _is_alive(lock_file)  # removes those of workers that died with nothing in hand
     world.failpoint("recovery_after_reclaim")
     adopted, unreadable = adopt(queue, observer)
+    world.failpoint("recovery_after_adopt")
     queue.clamp_due(timings.backoff)
     _sweep_parts(queue.home.spool, world)
     return Recovered(tuple(reclaimed), adopted, unreadable)
@@ -94,9 +97,11 @@ def adopt(queue: TakeQueue, observer: Observer) -> tuple[tuple[str, ...], tuple[
             new = restore(json.loads(text))
             if new.id != directory.name:
                 raise ValueError("the description belongs to another take")
-            queue.add(new)
-        except (OSError, KeyError, TypeError, ValueError, _spool.UnsafePathError):
-            # Never deleted, never guessed at: `cadenza doctor` names it.
+            # Whether its lost row had been announced already, nobody knows any more.
+            queue.add(new, may_be_known=True)
+        except (OSError, ValueError, OverflowError, _spool.UnsafePathError, IllegalStepError):
+            # Never deleted, never guessed at: `cadenza doctor` names it. One bad description
+            # must not keep the others from being adopted, nor the uploader from starting.
             unreadable.append(directory.name)
             continue
         adopted.append(new.id)
@@ -108,4 +113,4 @@ def _sweep_parts(spool: Path, world: World) -> None:
     """Remove intakes that were interrupted long ago; their source was never touched (C1)."""
     for directory in _spool.abandoned_parts(spool):
         if world.clock() - directory.stat().st_mtime > PART_AGE_SECONDS:
-            shutil.rmtree(directory)
+            shutil.rmtree(directory, ignore_errors=True)

@@ -79,6 +79,7 @@ class Worker:
     def carry(self, take: Take) -> Carried:
         """Carry a claimed take as far as the world allows, and write exactly one outcome."""
         self._observer(TakeClaimed(take))
+        self._world.failpoint("after_claim")
         journey = Journey(take)
         try:
             self._advance(journey)
@@ -126,6 +127,7 @@ class Worker:
         assert submission is not None
         self._world.failpoint("after_create")
         journey.take = self._queue.registered(take, str(submission.id), attempts=journey.spent())
+        self._world.failpoint("after_registered")
         if submission.media_state in _ARRIVED:
             # A rebuilt queue, or a lost answer: the object is there, only its receipt is not here.
             journey.take = self._queue.stored(journey.take, "video", None, attempts=[])
@@ -140,6 +142,7 @@ class Worker:
                 etag = self._put(journey, take.video)
                 self._world.failpoint("after_put")
                 journey.take = self._queue.stored(take, "video", etag, attempts=journey.spent())
+                self._world.failpoint("after_stored")
         except StuckError as stuck:
             if not self._recover(journey, stuck):
                 raise
@@ -165,6 +168,7 @@ class Worker:
         self._world.failpoint("after_confirm")
         receipt = confirmation.receipt.model_dump(mode="json")
         journey.take = self._queue.confirmed(take, receipt, attempts=journey.spent())
+        self._world.failpoint("after_confirmed")
 
     def _ask_to_confirm(self, take: Take, md5: str | None) -> Confirmation:
         assert take.server_id is not None
