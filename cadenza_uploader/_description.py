@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
 
@@ -25,10 +26,13 @@ def restore(document: dict[str, Any]) -> NewTake:
         UnsafePathError: a file name points out of the spool.
     """
     new = _adapter().validate_python(document)
+    if str(UUID(new.id)) != new.id:
+        raise ValueError("the id is not written as an id")
     for asset in new.assets:
-        _spool.relative(str(asset.name))
-    if not any(asset.kind == "video" for asset in new.assets):
-        raise ValueError("the description names no video")
+        if _spool.relative(str(asset.name)).parts[0] != new.id:
+            raise ValueError("the description names a file of another take")
+    if [asset.kind for asset in new.assets] not in (["video"], ["video", "thumbnail"]):
+        raise ValueError("the description names no video, or several")
     return new
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,5 +113,7 @@ def adopt(queue: TakeQueue, observer: Observer) -> tuple[tuple[str, ...], tuple[
 def _sweep_parts(spool: Path, world: World) -> None:
     """Remove intakes that were interrupted long ago; their source was never touched (C1)."""
     for directory in _spool.abandoned_parts(spool):
-        if world.clock() - directory.stat().st_mtime > PART_AGE_SECONDS:
-            shutil.rmtree(directory, ignore_errors=True)
+        # `cadenza queue gc` may be at the same work.
+        with suppress(FileNotFoundError):
+            if world.clock() - directory.stat().st_mtime > PART_AGE_SECONDS:
+                shutil.rmtree(directory, ignore_errors=True)

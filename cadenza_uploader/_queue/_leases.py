@@ -151,9 +151,10 @@ class Leases(Reading):
             take,
             "status = 'failed', lease_owner = NULL, claims = 0, fail_code = :fail, "
             "attempts = attempts + :counted, due_ms = :due, last_error_code = :code, "
-            "last_error = :sentence",
+            "last_error = :sentence, create_sent = max(create_sent, :create_sent)",
             {
                 **_setback(setback),
+                "create_sent": int(take.create_sent),
                 "fail": fail_code.value,
                 "counted": int(fail_code is FailCode.ATTEMPTS_EXHAUSTED),
                 "due": due_ms,

@@ -15,16 +15,22 @@ from cadenza_uploader.take import NewTake, Take
 class Verbs(Reading):
     """Transitions that need no lease (T0, T10, T14, T15)."""
 
-    def add(self, new: NewTake) -> Take:
+    def add(self, new: NewTake, *, may_be_known: bool = False) -> Take:
         """Write the row of a take whose files are durable already (T0, I1).
 
         A row with that id is left as it is: recovery may have adopted the files between their
         publication and this call.
+
+        Args:
+            new: what the row says.
+            may_be_known: whether an earlier row, now lost, may have been announced to the server;
+                a v1 server, which makes its own ids, is then asked before it is told again (I3).
         """
         with self._write() as db:
             if self._takes("id = ?", [new.id]):
                 return self.get(new.id)
-            insert(db, "takes", _rows.take_columns(new, self._now_ms()))
+            columns = _rows.take_columns(new, self._now_ms())
+            insert(db, "takes", {**columns, "create_sent": int(may_be_known)})
             for asset in new.assets:
                 insert(db, "assets", _rows.asset_columns(new.id, asset))
         return self.get(new.id)
