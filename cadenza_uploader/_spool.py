@@ -64,11 +64,23 @@ def part(spool: Path, take_id: str) -> Generator[Path]:
     Its flock says that somebody is still filling it, whatever the clock says.
     """
     directory = spool / f"{PART_PREFIX}{take_id}"
-    try:
+    with _needs_room(spool):
+        # Outside the `try`: a part that exists already is not ours to remove.
         directory.mkdir(mode=0o700)
-        with _directory(directory) as fd:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield directory
+        try:
+            with _directory(directory) as fd:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield directory
+        finally:
+            if directory.is_dir():
+                # What cannot be removed now is swept up later, and must not hide why we are here.
+                shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _needs_room(spool: Path) -> Generator[None]:
+    try:
+        yield
     except OSError as error:
         if error.errno in _FULL:
             raise SpoolFullError(
@@ -76,9 +88,6 @@ def part(spool: Path, take_id: str) -> Generator[Path]:
                 "and try again; nothing was queued."
             ) from None
         raise
-    finally:
-        if directory.is_dir():
-            shutil.rmtree(directory)
 
 
 def abandoned_parts(spool: Path) -> list[Path]:
@@ -90,9 +99,10 @@ def _is_being_filled(directory: Path) -> bool:
     try:
         with _directory(directory) as fd:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return True
     except BlockingIOError:
+        return True
+    except (FileNotFoundError, UnsafePathError):
+        # Published or removed meanwhile, or not a directory: nothing of ours to tidy.
         return True
     return False
 
@@ -104,11 +114,30 @@ def open_source(path: Path) -> FileIO:
         FileNotFoundError, PermissionError: as the system says.
         UnsafePathError: it is not a regular file.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        # What cannot be opened at all for being what it is: a socket, a device without a driver.
+        if error.errno in (errno.ENXIO, errno.ENODEV, errno.EOPNOTSUPP):
+            raise UnsafePathError(f"{path.name} is not a regular file.") from None
+        raise
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise UnsafePathError(f"{path.name} is not a regular file.")
     return FileIO(fd, "rb")
+
+
+def is_being_written(file: FileIO) -> bool:
+    """Whether another program holds an exclusive lock on the file, as recorders do (F14)."""
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        # A file system without locks tells nothing.
+        return False
+    fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+    return False
 
 
 def copy_in(source: FileIO, destination: Path, *, progress: Callable[[int, int], None]) -> Copied:
@@ -150,7 +179,7 @@ def write_in(data: bytes, destination: Path) -> Copied:
     """Write bytes of our own durably into a part directory."""
     fd = os.open(destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with FileIO(fd, "wb") as target:
-        target.write(data)
+        _write_all(target, memoryview(data))
         os.fsync(target.fileno())
         kept = os.fstat(target.fileno())
     return Copied(len(data), hashlib.sha256(data).hexdigest(), kept.st_ino, kept.st_mtime_ns)
@@ -308,12 +337,18 @@ def _copy(source: FileIO, target: FileIO, total: int, progress: Callable[[int, i
     source.seek(0)
     while count := source.readinto(buffer):
         digest.update(buffer[:count])
-        written = 0
-        while written < count:
-            written += target.write(buffer[written:count])
+        _write_all(target, buffer[:count])
         done += count
         progress(done, total)
+        if done > total:
+            break  # It grows as we read: the caller sees that, before the disk is full.
     return digest.hexdigest()
+
+
+def _write_all(target: FileIO, data: memoryview) -> None:
+    """Write every byte: a nearly full disk takes a part of them without an error."""
+    while data:
+        data = data[target.write(data) :]
 
 
 def _digest(file: FileIO, total: int, progress: Callable[[int, int], None]) -> str:
