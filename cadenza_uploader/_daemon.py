@@ -133,7 +133,7 @@ class Daemon:
             QueueDamagedError: the database cannot be used.
         """
         deadline = self._monotonic() + wait_seconds
-        with Instance(self._queue.home, clock=self._world.clock):
+        with Instance(self._queue.home, clock=self._world.clock, listening=False):
             # Somebody asked: look at the network now, whatever was found before.
             self._queue.release_queue(Hold.NETWORK)
             with self._shift(stop, only) as shift:

@@ -66,19 +66,28 @@ class FileLock:
 class Instance:
     """Ownership of a queue, from `with` to the end of the block.
 
+    Args:
+        home: whose queue.
+        clock: seconds since the epoch.
+        listening: whether it waits for new work. One that only empties what it was given does
+            not, so `wake_daemon` tells a daemon from a command that happens to be sending.
+
     Raises:
         QueueBusyError: another uploader owns it.
     """
 
-    def __init__(self, home: Home, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, home: Home, *, clock: Callable[[], float] = time.time, listening: bool = True
+    ) -> None:
         self._home = home
+        self._listening = listening
         self._clock = clock
         self._lock = FileLock(home.lock)
         self._wake_fd: int | None = None
         self._network: NetworkChanges | None = None
 
     def __enter__(self) -> Instance:
-        """Take the lock and start listening on the wake FIFO."""
+        """Take the lock and, if it is to be woken, start listening on the wake FIFO."""
         self._home.prepare()
         note = f"{os.getpid()} {int(self._clock())}\n"
         # `daemon_status` holds the lock for an instant: look again before calling it busy.
@@ -88,6 +97,8 @@ class Instance:
             time.sleep(0.02)
         else:
             raise QueueBusyError(_owner(self._home)[0])
+        if not self._listening:
+            return self
         with contextlib.suppress(FileExistsError):
             os.mkfifo(self._home.wake, 0o600)
         self._network = NetworkChanges()
