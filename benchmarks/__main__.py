@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     # Servers are stopped by leaving their contexts; a plain SIGTERM would leave no context at all.
     signal.signal(signal.SIGTERM, _leave)
+    # A program that is installed has its bytecode; without it a start would measure the compiler.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     figures = []
     # Not in the system's folder for temporary files: in memory, nothing that is synced costs time.
     CACHE.mkdir(exist_ok=True)

@@ -148,10 +148,10 @@ def s3_server(*, folder: Path | None = None, install: bool = True) -> Iterator[S
     with tempfile.TemporaryDirectory(prefix="s3-", dir=folder) as name:
         # A port found free may be taken before Swift binds it: then another set is tried.
         for attempt in range(1, _START_ATTEMPTS + 1):
-            folder = Path(name) / str(attempt)
+            attempted = Path(name).resolve() / str(attempt)
             with contextlib.ExitStack() as running:
                 try:
-                    server = _start(environment, folder, running)
+                    server = _start(environment, attempted, running)
                 except S3ServerUnavailableError:
                     if attempt == _START_ATTEMPTS:
                         raise

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from benchmarks.s3server import S3Server, S3ServerUnavailableError, free_ports, 
 from benchmarks.uploads import (
     TAKE_BYTES,
     checksum_header,
+    curl_seconds,
     random_file,
     sha256_of,
     storage_client,
@@ -31,17 +33,30 @@ _CONTENT_TYPE = "video/mp4"
 _RCLONE_SECONDS = 60
 
 
+def against_curl(run: Run) -> Pairs:
+    """MB/s of a presigned PUT by `upload_media`, and by `curl -T`: what the server can take."""
+    curl = program("curl")
+    with _storage(run) as storage:
+
+        def send(key: str) -> float:
+            url, headers = storage.presign(key)
+            return curl_seconds(curl, storage.path, url, headers)
+
+        return storage.compare(send)
+
+
 def against_boto3(run: Run) -> Pairs:
     """MB/s of a presigned PUT by `upload_media`, and of `upload_file` as boto3 comes."""
     with _storage(run) as storage:
-        return storage.compare(lambda key: storage.s3.upload_file(storage.path, _BUCKET, key))
+        upload = partial(storage.s3.upload_file, storage.path, _BUCKET)
+        return storage.compare(lambda key: seconds(partial(upload, key)))
 
 
 def against_rclone(run: Run) -> Pairs:
     """MB/s of a presigned PUT by `upload_media`, and of rclone, already running as a daemon."""
     rclone = program("rclone")
     with _storage(run) as storage, _rclone(rclone, storage.server, run.folder) as copy:
-        return storage.compare(lambda key: copy(storage.path, key))
+        return storage.compare(lambda key: seconds(partial(copy, storage.path, key)))
 
 
 @dataclass(frozen=True)
@@ -55,14 +70,18 @@ class _Storage:
     path: Path
     sha256: str
 
-    def compare(self, peer: Callable[[str], object]) -> Pairs:
-        """Send in turn, each to a new key; every object is looked at and removed, off the clock."""
+    def compare(self, peer: Callable[[str], float]) -> Pairs:
+        """Send in turn, each to a new key; every object is looked at and removed, off the clock.
+
+        Args:
+            peer: sends the file to a key and says how many seconds that took.
+        """
         numbers = itertools.count()
         size = self.path.stat().st_size
 
-        def timed(send: Callable[[str], object], who: str) -> float:
+        def checked(send: Callable[[str], float], who: str) -> float:
             key = f"{who}/{next(numbers)}.mp4"
-            took = seconds(lambda: send(key))
+            took = send(key)
             stored = self.s3.head_object(Bucket=_BUCKET, Key=key)["ContentLength"]
             if stored != size:
                 raise RuntimeError(f"{who} stored {stored} bytes of {size}")
@@ -70,12 +89,12 @@ class _Storage:
             return took
 
         pairs = in_turn(
-            lambda: timed(self._put, "ours"), lambda: timed(peer, "peer"), pairs=self.run.pairs
+            lambda: checked(self._put, "ours"), lambda: checked(peer, "peer"), pairs=self.run.pairs
         )
         return pairs.rate(size / 1e6)
 
-    def _put(self, key: str) -> None:
-        """What the server does (sign the size, the type and the checksum), then what we do."""
+    def presign(self, key: str) -> tuple[str, dict[str, str]]:
+        """What the server does: sign the size, the type and the checksum."""
         checksum = checksum_header(self.sha256)
         url = self.s3.generate_presigned_url(
             "put_object",
@@ -88,8 +107,18 @@ class _Storage:
             },
             ExpiresIn=3600,
         )
-        target = UploadTarget(url=url, headers=checksum, expires_in=3600)
-        self.client.upload_media(target, self.path, content_type=_CONTENT_TYPE, sha256=self.sha256)
+        return url, {**checksum, "Content-Type": _CONTENT_TYPE}
+
+    def _put(self, key: str) -> float:
+        url, headers = self.presign(key)
+        upload = partial(
+            self.client.upload_media,
+            UploadTarget(url=url, headers=headers, expires_in=3600),
+            self.path,
+            content_type=_CONTENT_TYPE,
+            sha256=self.sha256,
+        )
+        return seconds(upload)
 
 
 @contextlib.contextmanager
