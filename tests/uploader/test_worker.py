@@ -87,8 +87,16 @@ def test_a_take_goes_create_put_confirm_clean(bench: Bench) -> None:
     assert sent[-1] == 4000
     assert isinstance(bench.seen[-2], TakeUploaded)
     assert bench.points == [
-        "after_create", "after_put", "after_confirm", "before_unlink", "after_unlink",
-    ]  # fmt: skip
+        "after_claim",
+        "after_create",
+        "after_registered",
+        "after_put",
+        "after_stored",
+        "after_confirm",
+        "after_confirmed",
+        "before_unlink",
+        "after_unlink",
+    ]
 
 
 def test_a_finished_stage_is_not_repeated(bench: Bench) -> None:
