@@ -10,9 +10,10 @@ from inspect import iscoroutinefunction
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from fastapi import Depends, Request, Response, Security
+from fastapi import Depends, HTTPException, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import Message, Receive
 
 from cadenza_server.access import Actor
 from cadenza_server.auth import Passwords, bearer_of, load_actor, read_token
@@ -22,6 +23,8 @@ from cadenza_server.keyring import Keyring
 from cadenza_server.limits import Kind, RateLimiter
 from cadenza_server.settings import ServerSettings
 from cadenza_server.storage import Storage
+
+MAX_JSON_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,58 @@ def base_url(request: Request) -> str:
     return services_of(request).settings.public_url or str(request.base_url).rstrip("/")
 
 
-class SignedInRoute(APIRoute):
+def takes_up_to(max_bytes: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let an endpoint take a longer body than JSON needs."""
+
+    def mark(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        endpoint.__dict__["max_body_bytes"] = max_bytes
+        return endpoint
+
+    return mark
+
+
+class OpenRoute(APIRoute):
+    """A route anybody may call; its body is bounded (SEC-16).
+
+    FastAPI's own bound answers in plain text, and before anybody was asked who they are.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler."""
+        handle = super().get_route_handler()
+        max_bytes: int = self.endpoint.__dict__.get("max_body_bytes", MAX_JSON_BYTES)
+
+        async def handle_bounded(request: Request) -> Response:
+            length = request.headers.get("content-length", "0")
+            if not length.isdigit() or int(length) > max_bytes:
+                raise _too_large()
+            return await handle(Request(request.scope, _bounded(request.receive, max_bytes)))
+
+        return handle_bounded
+
+
+def _bounded(receive: Receive, max_bytes: int) -> Receive:
+    """A body without a length is counted as it comes."""
+    received = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > max_bytes:
+            raise _too_large()
+        return message
+
+    return receive_bounded
+
+
+def _too_large() -> HTTPException:
+    # HTTPException: FastAPI lets no other error through while it reads a body. Closing the
+    # connection spares both sides the rest.
+    return HTTPException(413, headers={"Connection": "close"})
+
+
+class SignedInRoute(OpenRoute):
     """A route for signed-in users only; its first parameter is `ctx: ContextDep`.
 
     The token and the rate limit are checked before the body is read: a stranger learns nothing

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from cadenza_server.auth import find_by_email, issue_token
 from cadenza_server.context import (
     ContextDep,
+    OpenRoute,
     Services,
     ServicesDep,
     SignedInRoute,
@@ -22,7 +23,7 @@ from cadenza_server.schemas import Health, Login, SignIn, TeacherChosen, UserOut
 from cadenza_server.tables import User
 from cadenza_server.teaching import choose_teacher, remove_teacher
 
-open_router = APIRouter(tags=["identity"])
+open_router = APIRouter(tags=["identity"], route_class=OpenRoute)
 router = APIRouter(tags=["identity"], route_class=SignedInRoute)
 Email = Annotated[str, Query(max_length=254, examples=["teacher@example.org"])]
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from cadenza_server.context import Context, ContextDep, SignedInRoute, base_url
+from cadenza_server.context import Context, ContextDep, SignedInRoute, base_url, takes_up_to
 from cadenza_server.documentation import PAGE_HEADERS, refusals
 from cadenza_server.errors import ApiError
 from cadenza_server.keys import page_key
@@ -73,7 +73,6 @@ def read_piece(ctx: ContextDep, piece_id: UUID) -> PieceOut:
     responses=refusals(
         "invalid", "invalid_id", "not_found", "forbidden", "too_large", "unsupported_media"
     ),
-    max_body_size=MAX_PAGE_BYTES,
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -84,6 +83,7 @@ def read_piece(ctx: ContextDep, piece_id: UUID) -> PieceOut:
         }
     },
 )
+@takes_up_to(MAX_PAGE_BYTES)
 async def put_page(
     ctx: ContextDep,
     piece_id: UUID,
