@@ -12,7 +12,7 @@ from ._errors import CannotFitError, FitCancelledError, ProbeTimeoutError
 from ._facts import MediaFacts, facts_from_wire
 from ._files import replace_durably
 from ._fit_plan import plan_fit
-from ._isolation import Budget, Child
+from ._isolation import Budget, Child, nonsense
 from ._limits import MediaLimits, advice, check_limits
 from ._source import examine, opened
 
@@ -114,8 +114,12 @@ def _follow(
         record = child.record(deadline)
         deadline = monotonic() + stall_seconds
         if "errno" in record:
-            raise OSError(int(record["errno"]), os.strerror(int(record["errno"])))
-        if "facts" in record:
-            return facts_from_wire(record["facts"])
+            raise OSError(record["errno"], os.strerror(record["errno"]))
+        try:
+            if "facts" in record:
+                return facts_from_wire(record["facts"])
+            part = float(record["part"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise nonsense() from error
         if progress is not None:
-            progress(min(1.0, max(0.0, float(record["part"]))))
+            progress(min(1.0, max(0.0, part)))

@@ -13,6 +13,7 @@ from ._facts import MediaFacts, facts_to_wire
 from ._fit_plan import FitPlan, plan_fit
 from ._inspect_job import error_record
 from ._limits import MediaLimits
+from ._packer import PackingError
 from ._probe import look, probe
 from ._reader import reading
 from ._source import examine
@@ -32,7 +33,8 @@ def fit_for(order: dict[str, Any], out: BinaryIO) -> int:
 
     def tell(part: float) -> None:
         nonlocal told
-        if part >= told + _TOLD_STEP or part < told:
+        # Back to nothing when a second way is tried.
+        if part >= told + _TOLD_STEP or part == 0.0:
             told = part
             _write(out, {"part": part})
 
@@ -74,7 +76,10 @@ def _try(
     fd: int, part: Path, facts: MediaFacts, plan: FitPlan, tell: Progress
 ) -> MediaFacts | None:
     """One way of copying; None when the copy is not as long as its source."""
-    transcode(examine(fd), part, facts, plan, tell)
+    try:
+        transcode(examine(fd), part, facts, plan, tell)
+    except PackingError:
+        return None
     try:
         made = probe(part)
     except MediaError:

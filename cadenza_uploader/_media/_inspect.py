@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from ._errors import MediaError, ProbeCrashedError
+from ._errors import MediaError, ProbeCrashedError, ProbeTimeoutError
 from ._facts import Inspection, MediaFacts, MediaWarning, facts_from_wire
-from ._isolation import Budget, Child
+from ._isolation import Budget, Child, nonsense
 from ._limits import MediaLimits, advice
 from ._source import examine, opened
 
@@ -162,15 +162,9 @@ def _facts_of(record: dict[str, Any]) -> MediaFacts:
     try:
         return facts_from_wire(record["facts"])
     except (KeyError, TypeError) as error:
-        raise ProbeCrashedError(
-            "probe_crashed",
-            "The video cannot be read: reading it fails badly.",
-            measured="no proper answer",
-        ) from error
+        raise nonsense() from error
 
 
 def _is_fatal(error: MediaError) -> bool:
     """Whether the process itself is lost, and not just the file refused."""
-    from ._errors import ProbeTimeoutError
-
     return isinstance(error, ProbeTimeoutError | ProbeCrashedError)

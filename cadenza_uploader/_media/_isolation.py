@@ -32,6 +32,8 @@ CHILD = Path(__file__).with_name("_child.py")
 # A record is a few hundred bytes; a thumbnail some 30 kB. More than this is no answer of ours.
 MAX_LINE_BYTES = 64 * 1024
 MAX_JPEG_BYTES = 1024 * 1024
+# How long a process that closed its output may take to be gone.
+_FAREWELL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,11 @@ class Child:
         self._selector.close()
         self._process.stdout.close()
 
+    @property
+    def returncode(self) -> int | None:
+        """How the process ended, once `end` has been called."""
+        return self._process.returncode
+
     def record(self, deadline: float) -> dict[str, Any]:
         """The next line of JSON.
 
@@ -123,16 +130,16 @@ class Child:
         """
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > MAX_LINE_BYTES:
-                raise _nonsense()
+                raise nonsense()
             self._more(deadline)
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         try:
             record: object = json.loads(line)
         except ValueError:
-            raise _nonsense() from None
+            raise nonsense() from None
         if not isinstance(record, dict):
-            raise _nonsense()
+            raise nonsense()
         fields = cast("dict[str, Any]", record)
         if "error" in fields:
             raise _told_error(fields)
@@ -141,7 +148,7 @@ class Child:
     def data(self, size_bytes: int, deadline: float) -> bytes:
         """The bytes that follow a record."""
         if not 0 <= size_bytes <= MAX_JPEG_BYTES:
-            raise _nonsense()
+            raise nonsense()
         while len(self._buffer) < size_bytes:
             self._more(deadline)
         data = bytes(self._buffer[:size_bytes])
@@ -164,9 +171,9 @@ class Child:
 
     def _death(self) -> MediaError:
         try:
-            status = self._process.wait(timeout=5)
+            status = self._process.wait(timeout=_FAREWELL_SECONDS)
         except subprocess.TimeoutExpired:
-            return _nonsense()  # it closed its output and lives on
+            return nonsense()  # it closed its output and lives on
         if status == -signal.SIGXCPU:
             return ProbeTimeoutError(
                 "probe_timeout",
@@ -208,7 +215,7 @@ def _told_error(record: Mapping[str, Any]) -> MediaError:
     kind = error_kinds().get(str(record["error"]))
     measured = record.get("measured")
     if kind is None:
-        return _nonsense()
+        return nonsense()
     return kind(
         str(record.get("code")),
         str(record.get("sentence")),
@@ -216,7 +223,8 @@ def _told_error(record: Mapping[str, Any]) -> MediaError:
     )
 
 
-def _nonsense() -> ProbeCrashedError:
+def nonsense() -> ProbeCrashedError:
+    """The process said something it never says."""
     return ProbeCrashedError(
         "probe_crashed",
         "The video cannot be read: reading it fails badly.",

@@ -134,24 +134,18 @@ def _spans_of_index(media: Media) -> dict[int, _Span] | None:
 def _shown_end(stream: VideoStream | AudioStream) -> float:
     """The end of the last sample an edit list does not hide."""
     entries = stream.index_entries
-    last = entries[-1]
-    for position in range(1, min(len(entries), 60) + 1):
-        if not entries[-position].is_discard:
-            last = entries[-position]
-            break
+    tail = [entries[-position] for position in range(1, min(len(entries), 60) + 1)]
+    last = next((each for each in tail if not each.is_discard), tail[0])
     return last.timestamp * _unit(stream) + _step(stream)
 
 
 def _span_of_index(stream: VideoStream | AudioStream, sample_end: float) -> _Span:
     start = max(0.0, (stream.start_time or 0) * _unit(stream))
-    end = sample_end
-    if stream.duration:
-        header_end = ((stream.start_time or 0) + stream.duration) * _unit(stream)
-        # FFmpeg never lets the header exceed the sample durations, so a later end is true (a long
-        # last frame, reordered frames); an earlier one is exact only when the samples agree.
-        slack = max(HEADER_SLACK_SECONDS, 1.5 * _step(stream))
-        if header_end >= sample_end - slack:
-            end = header_end
+    header_end = ((stream.start_time or 0) + (stream.duration or 0)) * _unit(stream)
+    # FFmpeg never lets the header exceed the sample durations, so a later end is true (a long
+    # last frame, reordered frames); an earlier one is exact only when the samples agree.
+    slack = max(HEADER_SLACK_SECONDS, 1.5 * _step(stream))
+    end = header_end if header_end >= sample_end - slack else sample_end
     return _Span(start, end, len(stream.index_entries))
 
 

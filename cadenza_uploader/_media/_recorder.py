@@ -146,9 +146,7 @@ class Recorder:
 
     def _mux_sound(self, packets: list[Packet[AudioStream]]) -> None:
         for packet in packets:
-            if packet.pts is None:
-                continue
             # An AAC packet crosses the limit by up to 21 ms: 180.000 s must stay 180.000 s.
-            end = (packet.pts + (packet.duration or _AAC_FRAME)) * packet.time_base
+            end = ((packet.pts or 0) + (packet.duration or _AAC_FRAME)) * packet.time_base
             if end <= self._limit:
                 self._out.mux(packet)

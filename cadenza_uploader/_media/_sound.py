@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
@@ -100,9 +101,7 @@ def _samples(
     media: Media, audio: AudioStream, start_seconds: float, length_seconds: float
 ) -> Iterator[bytes]:
     """16-bit samples, channel by channel, from `start_seconds` on; ends early at damage."""
-    unit = audio.time_base
-    if not unit:
-        return
+    unit = audio.time_base or Fraction(1)
     resampler = av.AudioResampler(format="s16p")
     try:
         target = int(start_seconds / unit) + (audio.start_time or 0)

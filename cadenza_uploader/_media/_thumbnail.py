@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
@@ -84,9 +85,7 @@ def _key_frame_near(media: Media, seconds: float) -> Iterator[VideoFrame]:
 
 
 def _frames_from(media: Media, seconds: float) -> Iterator[VideoFrame]:
-    unit = media.video.time_base
-    if not unit:
-        return
+    unit = media.video.time_base or Fraction(1)
     try:
         target = int(seconds / unit) + (media.video.start_time or 0)
         media.container.seek(target, stream=media.video, backward=True)

@@ -9,18 +9,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import av
 from av.error import FFmpegError
 
 from ._facts import MediaFacts
 from ._filters import PictureFilter, SoundFilter
 from ._fit_plan import FitPlan
+from ._limits import FPS_TOLERANCE
+from ._packer import Packer
 from ._reader import Media, reading
 from ._source import Source
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
-    from av.container import OutputContainer
     from av.packet import Packet
     from av.stream import Stream
     from av.video.frame import VideoFrame
@@ -38,16 +38,22 @@ def transcode(
 ) -> None:
     """Carry out a plan.
 
+    Args:
+        source: An examined file.
+        destination: Written anew; a failure leaves it half written.
+        facts: What was measured in the source.
+        plan: What to do.
+        tell: Called with the finished part, rising from 0.0 to 1.0.
+
     Raises:
         MediaError: The source cannot be read.
+        PackingError: An MP4 does not take these packets.
         OSError: The destination cannot be written.
     """
-    with (
-        reading(source, threads=0 if plan.picture == "encode" else 1) as media,
-        av.open(
-            f"file:{destination}", "w", format="mp4", options={"movflags": "+faststart"}
-        ) as out,
-    ):
+    tell(0.0)
+    reached = 0.0
+    threads = 0 if plan.picture == "encode" else 1
+    with reading(source, threads=threads) as media, Packer(destination) as out:
         # One origin for both tracks, or they drift apart when one begins later.
         begin = Fraction(media.container.start_time or 0, 1_000_000)
         tracks: dict[int, _Track] = {media.video.index: _picture(media, out, facts, plan, begin)}
@@ -60,7 +66,8 @@ def transcode(
             tracks[packet.stream.index].take(packet)
             if packet.pts is not None:
                 done = float(packet.pts * packet.time_base - begin) / seconds
-                tell(min(0.99, max(0.0, done)))
+                reached = max(reached, min(0.99, done))
+                tell(reached)
         for track in tracks.values():
             track.finish()
     tell(1.0)
@@ -73,14 +80,14 @@ class _Track(Protocol):
 
 
 def _picture(
-    media: Media, out: OutputContainer, facts: MediaFacts, plan: FitPlan, begin: Fraction
+    media: Media, out: Packer, facts: MediaFacts, plan: FitPlan, begin: Fraction
 ) -> _Track:
     if plan.picture == "copy":
         return _Copied(media.video, out, begin)
     return _EncodedPicture(media, out, facts, plan, begin)
 
 
-def _sound(audio: AudioStream, out: OutputContainer, plan: FitPlan, begin: Fraction) -> _Track:
+def _sound(audio: AudioStream, out: Packer, plan: FitPlan, begin: Fraction) -> _Track:
     return (
         _Copied(audio, out, begin)
         if plan.sound == "copy"
@@ -91,19 +98,16 @@ def _sound(audio: AudioStream, out: OutputContainer, plan: FitPlan, begin: Fract
 class _Copied:
     """A track whose packets are taken over unchanged."""
 
-    def __init__(
-        self, stream: VideoStream | AudioStream, out: OutputContainer, begin: Fraction
-    ) -> None:
+    def __init__(self, stream: VideoStream | AudioStream, out: Packer, begin: Fraction) -> None:
         self._out = out
         # `opaque` copies the parameters without opening a codec.
-        self._stream = out.add_stream_from_template(stream, opaque=True)
+        self._stream = out.container.add_stream_from_template(stream, opaque=True)
         self._shift = round(begin / (stream.time_base or Fraction(1)))
 
     def take(self, packet: Packet[Stream]) -> None:
         if packet.dts is None or not packet.size:
             return
-        if packet.pts is not None:
-            packet.pts -= self._shift
+        packet.pts = (packet.dts if packet.pts is None else packet.pts) - self._shift
         packet.dts -= self._shift
         packet.stream = self._stream
         self._out.mux(packet)
@@ -118,26 +122,30 @@ class _EncodedPicture:
     def __init__(
         self,
         media: Media,
-        out: OutputContainer,
+        out: Packer,
         facts: MediaFacts,
         plan: FitPlan,
         begin: Fraction,
     ) -> None:
         self._out = out
         self._begin = begin
-        self._shortest = int(_CLOCK / plan.max_fps) - 1
+        # Frames are left out only of a picture that has too many: ordinary ones jitter.
+        too_many = facts.fps is not None and facts.fps > plan.max_fps + FPS_TOLERANCE
+        self._shortest = int(_CLOCK / plan.max_fps) - 1 if too_many else 1
         self._last_stamp: int | None = None
         self._decoder = media.video.codec_context
+        # AVI knows no presentation times; what FFmpeg makes of B-frames there runs backwards.
+        self._order_by_dts = facts.container == "avi"
         self._filter = PictureFilter(media.video, facts, plan)
         rate = min(media.video.average_rate or Fraction(30), Fraction(round(plan.max_fps)))
-        stream = out.add_stream(
+        stream = out.container.add_stream(
             "libx264",
             rate=rate,
             options={
                 "preset": "veryfast",
                 "crf": "23",
                 "maxrate": str(plan.video_bits),
-                "bufsize": str(2 * plan.video_bits),
+                "bufsize": str(plan.video_bits),
                 "g": str(max(1, round(rate * _KEY_FRAME_SECONDS))),
             },
         )
@@ -154,9 +162,10 @@ class _EncodedPicture:
         except FFmpegError:
             return  # a damaged packet; the picture freezes for its moment
         for frame in frames:
-            if frame.pts is not None:
-                for ready in self._filter.pushed(frame):
-                    self._encode(ready)
+            if self._order_by_dts or frame.pts is None:
+                frame.pts = frame.dts
+            for ready in self._filter.pushed(frame):
+                self._encode(ready)
 
     def finish(self) -> None:
         for ready in self._filter.flushed():
@@ -164,9 +173,8 @@ class _EncodedPicture:
         self._out.mux(self._stream.encode(None))
 
     def _encode(self, frame: VideoFrame) -> None:
-        if frame.pts is None or frame.time_base is None:
-            return
-        stamp = max(0, round((frame.pts * frame.time_base - self._begin) * _CLOCK))
+        at_seconds = (frame.pts or 0) * (frame.time_base or Fraction(1)) - self._begin
+        stamp = max(0, round(at_seconds * _CLOCK))
         if self._last_stamp is not None and stamp < self._last_stamp + self._shortest:
             return  # more frames per second than allowed
         self._last_stamp = stamp
@@ -177,13 +185,11 @@ class _EncodedPicture:
 class _EncodedSound:
     """A track decoded, its gaps filled, and encoded as AAC."""
 
-    def __init__(
-        self, audio: AudioStream, out: OutputContainer, plan: FitPlan, begin: Fraction
-    ) -> None:
+    def __init__(self, audio: AudioStream, out: Packer, plan: FitPlan, begin: Fraction) -> None:
         self._out = out
         self._decoder = audio.codec_context
         self._filter = SoundFilter(audio, begin)
-        self._stream = out.add_stream("aac", rate=self._filter.rate)
+        self._stream = out.container.add_stream("aac", rate=self._filter.rate)
         self._stream.bit_rate = plan.audio_bits
         self._stream.codec_context.layout = self._filter.layout
 

@@ -183,6 +183,7 @@ _simple(
 _simple("av1.mp4", codec="libsvtav1", frames=30)
 _simple("mp3_in_mp4.mp4", audio="libmp3lame")
 _simple("avi.avi", "avi", codec="mpeg4", audio="libmp3lame", muxer={})
+_simple("b_frames.avi", "avi", codec_options={"bf": "2"}, audio="libmp3lame", muxer={})
 _simple("mpeg2.mpg", "mpeg", codec="mpeg2video", audio="mp2", muxer={})
 _simple("stream.ts", "mpegts", frames=90, muxer={})
 _simple("flash.flv", "flv", muxer={})
@@ -240,6 +241,12 @@ def _second_track(width: int, height: int) -> Callable[[Any], list[Iterator[Any]
     return add
 
 
+def _empty_sound(out: Any) -> list[Iterator[Any]]:
+    out.add_stream("aac", rate=48_000)
+    return []
+
+
+_simple("empty_sound_track.mp4", audio=None, extra=_empty_sound)
 _simple("cover_art_video.mp4", extra=_cover)
 _simple("cover_art_audio.m4a", codec=None, extra=_cover)
 _simple("two_video.mp4", width=640, height=360, extra=_second_track(320, 180))
@@ -384,6 +391,25 @@ def _(path: Path) -> None:
 def _(path: Path) -> None:
     write(path, frames=300, muxer=FRAGMENTED)
     patched(path, lambda content: content[: len(content) // 2])
+
+
+@clip("init_only.mp4")
+def _(path: Path) -> None:
+    """The beginning of a fragmented recording, and no fragment."""
+    write(path, frames=60, muxer=FRAGMENTED)
+    patched(path, lambda content: content[: find(content, b"moof")[0][0]])
+
+
+@clip("gaps.ts")
+def _(path: Path) -> None:
+    """A broadcast with lost packets."""
+    write(path, "mpegts", frames=90, muxer={})
+
+    def lose(content: bytearray) -> bytearray:
+        rows = [content[at : at + 188] for at in range(0, len(content), 188)]
+        return bytearray(b"".join(row for number, row in enumerate(rows) if number % 40 != 20))
+
+    patched(path, lose)
 
 
 @clip("zeroed_tail.mp4")

@@ -314,6 +314,51 @@ def test_no_thumbnail_warning_when_none_was_asked_for(clips: Clips) -> None:
     assert answer.facts.warnings == ()
 
 
+def test_endless_talk_is_cut_short(clips: Clips) -> None:
+    program = "import sys\nwhile True: sys.stdout.write('x' * 1000)"
+
+    answer = one(clips["small.mp4"], program, timeout_seconds=60)
+
+    assert isinstance(answer, ProbeCrashedError)
+
+
+def test_thumbnail_that_comes_in_pieces_is_put_together(clips: Clips) -> None:
+    program = (
+        f"print({FACTS!r}, flush=True)\n"
+        "import sys, time\n"
+        """print('{"warnings": [], "jpeg_bytes": 6}', flush=True)\n"""
+        "for piece in (b'ab', b'cd', b'ef'):\n"
+        "    sys.stdout.buffer.write(piece); sys.stdout.buffer.flush(); time.sleep(0.05)\n"
+    )
+
+    answer = one(clips["small.mp4"], program)
+
+    assert isinstance(answer, Inspection)
+    assert answer.thumbnail_jpeg == b"abcdef"
+
+
+def test_process_that_closes_its_mouth_and_lives_on_is_a_crash(clips: Clips) -> None:
+    answer = one(clips["small.mp4"], "import os, time; os.close(1); time.sleep(600)")
+
+    assert isinstance(answer, ProbeCrashedError)
+    assert answer.measured == "no proper answer"
+
+
+@pytest.mark.parametrize("error", [ProcessLookupError, PermissionError])
+def test_group_that_is_already_gone_is_reaped_all_the_same(
+    clips: Clips, monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    def refuse(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr("os.killpg", refuse)
+    stub = Stub(f"print({FACTS!r}, flush=True)\nimport time; time.sleep(600)")
+
+    inspect_many([clips["small.mp4"]], start=stub, timeout_seconds=1)
+
+    assert stub.children[0].returncode is not None
+
+
 def test_error_the_process_tells_arrives_as_its_own_class(clips: Clips) -> None:
     said = '{"error": "DamagedMediaError", "code": "damaged", "sentence": "Broken.", "measured": 5}'
 

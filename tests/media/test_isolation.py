@@ -187,6 +187,45 @@ def test_limits_come_before_libav_and_the_seal_before_the_first_byte(
     assert b'"black"' in out.written
 
 
+def test_fit_is_the_other_job(
+    clips: Clips,
+    tmp_path: Path,
+    noted_limits: list[tuple[int, tuple[int, int]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(child_module, "become_package", lambda paths: None)
+    monkeypatch.setattr("os.nice", lambda step: 0)
+    out: Any = Pipe()
+    with clips["small.mp4"].open("rb") as video:
+        order = {
+            **ORDER,
+            "job": "fit",
+            "fd": video.fileno(),
+            "part": str(tmp_path / "copy.mp4"),
+            "limits": {},
+            "import_paths": [],
+        }
+        assert child_module.main(order, out) == 0
+
+    assert b'"duration_ms"' in out.written
+    assert (resource.RLIMIT_NOFILE, (32, 32)) in noted_limits
+
+
+def test_folder_becomes_the_package_without_running_its_init(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("cadenza_uploader", "cadenza_uploader._media"):
+        monkeypatch.setitem(sys.modules, name, sys.modules[name])
+
+    child_module.become_package(["/somewhere"])
+
+    package = sys.modules["cadenza_uploader._media"]
+    assert list(package.__path__) == [str(CHILD.parent)]
+    assert not hasattr(package, "inspect")
+    assert sys.path[-1] == "/somewhere"
+
+
 def test_refused_file_is_answered_and_the_next_one_measured(
     clips: Clips, noted_limits: list[tuple[int, tuple[int, int]]]
 ) -> None:

@@ -52,6 +52,7 @@ MEASURED: dict[str, tuple[int, str, tuple[str, ...]]] = {
     "no_audio.mp4": (2000, "320x180", ()),
     "cover_art_video.mp4": (2005, "320x180", ()),
     "two_video.mp4": (2005, "640x360", ()),
+    "empty_sound_track.mp4": (2000, "320x180", ()),
     "two_video_small_first.mp4": (2005, "1920x1080", ("resolution_exceeded",)),
     "late_video_1s.mp4": (3008, "320x180", ()),
     "no_edit_list_b_frames.mp4": (5080, "320x180", ()),
@@ -103,6 +104,7 @@ REFUSED: dict[str, tuple[type[MediaError], str]] = {
     "cut_in_half.mp4": (DamagedMediaError, "truncated"),
     "cut_tail.mp4": (DamagedMediaError, "truncated"),
     "cut_fragmented.mp4": (DamagedMediaError, "truncated"),
+    "init_only.mp4": (DamagedMediaError, "no_samples"),
     "undecodable.mp4": (DamagedMediaError, "undecodable"),
     "audio_only.m4a": (NotAVideoError, "no_video_track"),
     "cover_art_audio.m4a": (NotAVideoError, "no_video_track"),
@@ -219,6 +221,7 @@ def test_knows_interlacing_hdr_frame_rate_and_the_place_of_the_index(clips: Clip
         ("rot10.mp4", {"odd_rotation"}),
         ("aspect_absurd.mp4", {"odd_pixel_shape"}),
         ("iphone_hevc_hlg.mov", {"location_inside"}),
+        ("gaps.ts", {"damaged_parts"}),
     ],
 )
 def test_warns_of_what_the_file_itself_shows(clips: Clips, name: str, codes: set[str]) -> None:

@@ -5,6 +5,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 from cadenza_uploader._media import CameraError, check_limits, probe_in_process, record
 from cadenza_uploader._media._camera import split_device
 from cadenza_uploader._media._inspect_job import answers
+from cadenza_uploader._media._recorder import Recorder
 from cadenza_uploader._media._scene import scene
 from cadenza_uploader._media._source import opened
 from cadenza_uploader._media._tone import Tone
@@ -150,6 +152,29 @@ def test_full_disk_is_an_oserror_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_disk_that_fills_while_recording_is_an_oserror() -> None:
+    frame = av.VideoFrame(320, 180, "yuv420p")
+
+    with (
+        pytest.raises(OSError, match="No space"),
+        Recorder(Path("/dev/full"), limit_seconds=Fraction(2), sound=False) as recorder,
+    ):
+        recorder.add_picture(frame, Fraction(0))
+
+
+def test_sound_that_has_no_place_is_left_out(tmp_path: Path) -> None:
+    sound = av.AudioFrame(format="s16", layout="mono", samples=1600)
+    sound.sample_rate = 48_000
+    for has_sound, at_seconds in ((False, Fraction(0)), (True, Fraction(-1))):
+        path = tmp_path / f"{has_sound}.mp4"
+        with Recorder(path, limit_seconds=Fraction(2), sound=has_sound) as recorder:
+            recorder.add_picture(av.VideoFrame(320, 180, "yuv420p"), Fraction(0))
+            recorder.add_sound(sound, at_seconds)
+
+        assert probe_in_process(path).duration_ms == 33
+
+
 def test_missing_folder_is_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         record(tmp_path / "nowhere" / "take.mp4", seconds=0.2)
@@ -189,6 +214,14 @@ def test_device_that_ends_ends_the_take(tmp_path: Path) -> None:
     facts = record(tmp_path / "take.mp4", seconds=60, camera=source, audio=False)
 
     assert facts.duration_ms == 500
+
+
+def test_device_that_shows_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CameraError) as caught:
+        record(tmp_path / "take.mp4", seconds=1, camera="lavfi:sine=duration=0.2", audio=False)
+
+    assert caught.value.code == "no_picture"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_device_that_breaks_is_told_and_leaves_no_file(

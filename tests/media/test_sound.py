@@ -60,6 +60,10 @@ def test_damaged_sound_is_not_judged(clips: Clips, monkeypatch: pytest.MonkeyPat
     assert warned(clips, "take.mp4") == []
 
 
+def test_scratches_in_the_sound_are_skipped(clips: Clips) -> None:
+    assert "silent" not in warned(clips, "scratched.mp4")
+
+
 def test_failure_while_listening_is_no_reason_to_refuse(
     clips: Clips, monkeypatch: pytest.MonkeyPatch
 ) -> None:

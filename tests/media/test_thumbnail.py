@@ -99,7 +99,7 @@ def test_picture_that_cannot_be_sought_in_still_gives_its_first_frame(
 ) -> None:
     monkeypatch.setattr(thumbnail_module, "is_black", lambda frame: True)
 
-    for name in ("stream.ts", "mediarecorder_vp8.webm", "one_frame.mp4"):
+    for name in ("scratched.mp4", "stream.ts", "mediarecorder_vp8.webm", "one_frame.mp4"):
         assert opened_jpeg(thumbnail_of(clips[name])).size == (320, 180)
 
 
