@@ -23,6 +23,7 @@ __all__ = ["FaultServer", "ca_file"]
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _BACKLOG = 256
+_WINDOW_BYTES = 256 * 1024
 Outside = Callable[[Connection, Head], Awaitable[bool]]
 _ROLES: tuple[Role, ...] = ("api", "storage", "other")
 
@@ -65,6 +66,8 @@ class FaultServer:
     async def __aenter__(self) -> FaultServer:
         for role in _ROLES:
             raw = _bound(self._host, self._port if role == "api" else 0)
+            # A small window: a throttled body has to wait at the sender, as on a real line.
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW_BYTES)
             self._ports[role] = raw.getsockname()[1]
             await self._listen(role, raw)
         return self

@@ -192,7 +192,8 @@ class Do(_Data):
         store: whether the effect happens; default: only when the answer is the real one.
         store_corrupt: `flip@N` or `truncate@N`: other bytes than those sent are kept.
         forget_object: the object is gone right after it was stored.
-        then: how the connection ends: `reply`, or `reset` (RST), `close` (FIN), `hang` (silence).
+        then: how it ends: `reply`; `reply_close`, where the connection ends after the answer without
+            a word; `reset` (RST), `close` (FIN) or `hang` (silence) without an answer.
         at: when all this happens: `headers`, `after_bytes:N` of the body, or `after_body`.
         early: answer before the body is read; `drain` says whether the rest is then read.
         stall_ms: think before answering. throttle_bps: read the body slowly.
@@ -215,7 +216,7 @@ class Do(_Data):
     store: bool | None = None
     store_corrupt: str | None = None
     forget_object: bool = False
-    then: Literal["reply", "reset", "close", "hang"] = "reply"
+    then: Literal["reply", "reply_close", "reset", "close", "hang"] = "reply"
     at: str = "after_body"
     early: bool = False
     drain: bool = False
@@ -259,10 +260,15 @@ class Do(_Data):
         return value
 
     @property
+    def answers(self) -> bool:
+        """Whether a whole answer is sent."""
+        return self.then in ("reply", "reply_close")
+
+    @property
     def replaces_answer(self) -> bool:
         """Whether the client gets another answer than the real one, or none."""
         own = (self.respond, self.raw, self.redirect)
-        return self.then != "reply" or any(value is not None for value in own)
+        return not self.answers or any(value is not None for value in own)
 
     @property
     def has_effect(self) -> bool:

@@ -51,6 +51,7 @@ class Player:
         op, subject = identify(self._role, head.method, path)
         event = self._note(head, path, op, subject)
         world.active += 1
+        await world.note_change()
         try:
             if event.recording is not None:
                 event.local_file = await world.barrier(event.recording)
@@ -346,7 +347,7 @@ class _Turn:
             except TimeoutError:
                 pass
         answer = self._own_answer(real)
-        if do.then != "reply":
+        if not do.answers:
             return await self._break_off(answer)
         if do.raw is not None:
             await self._connection.write(base64.b64decode(do.raw))
@@ -355,16 +356,18 @@ class _Turn:
             return False
         close = self._unread
         await self._send(answer, close=close)
-        return not close
+        return not close and do.then == "reply"
 
     async def _break_off(self, answer: Answer) -> bool:
         do = self._do
         if do.reply_partial is not None:
             await self._connection.write(self._encode(answer, close=True)[: do.reply_partial])
-        self._event.ending = do.then if do.then != "reply" else "close"
+        self._event.ending = "close"
         if do.then == "reset":
+            self._event.ending = "reset"
             self._connection.reset()
         elif do.then == "hang":
+            self._event.ending = "hang"
             await self._world.note_change()
             await self._connection.until_gone(_HANG_SECONDS)
         return False

@@ -12,6 +12,7 @@ const TIMINGS = {
   fast: { base: 50, cap: 1000, connect: 1000, idle: 1000, reply: 2000, expect: 200 },
   real: { base: 2000, cap: 900_000, connect: 10_000, idle: 30_000, reply: 60_000, expect: 1000 },
 };
+const AGAIN = ["not_uploaded_yet", "size_mismatch", "checksum_mismatch"];
 const FATAL = { 400: "bad_request", 403: "forbidden", 404: "submission_gone", 409: "id_conflict",
   410: "submission_deleted", 413: "too_large", 415: "unsupported_media", 422: "bad_request",
   405: "client_too_old", 426: "client_too_old", 451: "legal", 501: "client_too_old" };
@@ -19,7 +20,7 @@ const FATAL = { 400: "bad_request", 403: "forbidden", 404: "submission_gone", 40
 class Hold extends Error {}                     // wait, nothing is spent
 class Fail extends Error {}                     // only the user can help; the file stays [DEL-3]
 class Later extends Error {                     // try again after a pause
-  constructor(message, { afterMs = 0, counted = true } = {}) { super(message); Object.assign(this, { afterMs, counted }); }
+  constructor(message, afterMs = 0) { super(message); this.afterMs = afterMs; }
 }
 
 export class Client {
@@ -106,7 +107,7 @@ export class Client {
         return this.save(take, { state: "pending", hold: error.message, due: Date.now() + this.jitter(3) });
       }
       if (!(error instanceof Later)) console.error("bug", error.stack);
-      const attempt = take.attempt + (error.counted === false ? 0 : 1);
+      const attempt = take.attempt + (this.running ? 1 : 0);   // a stop costs nothing [CRASH-7]
       this.notBefore = Date.now() + (error.afterMs ?? 0);   // it asked for all of us [RETRY-2]
       this.save(take, { state: "pending", hold: null, attempt, due: this.notBefore + this.jitter(attempt) });
     }
@@ -149,9 +150,10 @@ export class Client {
     let answer;
     try { answer = await this.call("POST", `/video-submissions/${take.id}/confirm`, body); }
     catch (error) {                              // it did not arrive: send it again [CONF-3, CONF-4]
-      if (!["not_uploaded_yet", "size_mismatch", "checksum_mismatch"].includes(error.code) || take.redone >= 3) throw error;
+      const stage = error.message === "submission_gone" ? "recorded" : AGAIN.includes(error.message) ? "registered" : null;
+      if (!stage || take.redone >= 3) throw error;
       this.urls.delete(take.id);
-      return this.save(take, { stage: "registered", redone: take.redone + 1 });
+      return this.save(take, { stage, redone: take.redone + 1 });
     }
     const { receipt } = answer;                  // of these very bytes, or it is none [CONF-5]
     if (receipt?.size_bytes !== take.video.size || receipt?.sha256 !== take.video.sha256) throw new Later("a receipt for other bytes");
@@ -186,12 +188,12 @@ export class Client {
     }
     if (answer.status === 413 || code === "EntityTooLarge") throw new Fail("too_large");
     if ([405, 411, 501].includes(answer.status)) throw new Fail("storage_rejects");
-    throw new Later(`storage ${answer.status}`, { afterMs: this.wish(answer) });
+    throw new Later(`storage ${answer.status}`, this.wish(answer));
   }
 
   allowed(text, id) {                            // bytes go only where we know [URL-5]
     const url = URL.canParse(text) ? new URL(text) : null;
-    if (!text) throw new Later("no upload URL");
+    if (!text) { this.urls.delete(id); throw new Later("no upload URL"); }
     if (!url || url.username || !["http:", "https:"].includes(url.protocol) || !this.hosts.has(url.host) || !url.pathname.includes(id)) throw new Fail("bad_upload_url");
     return url;
   }
@@ -209,10 +211,10 @@ export class Client {
       if (!retried && this.token !== used) return this.call(method, route, body, true);
       throw new Hold("auth");
     }
-    if (said?.code === "already_uploaded") throw Object.assign(new Error("already_uploaded"), { code: said.code });
-    if (["not_uploaded_yet", "size_mismatch", "checksum_mismatch"].includes(said?.code)) throw Object.assign(new Later(said.code), { code: said.code });
+    if (said?.code === "already_uploaded") throw new Fail("already_uploaded");
+    if (AGAIN.includes(said?.code)) throw new Later(said.code);
     if (said && FATAL[answer.status]) throw new Fail(FATAL[answer.status]);
-    throw new Later(`api ${answer.status}`, { afterMs: this.wish(answer) });
+    throw new Later(`api ${answer.status}`, this.wish(answer));
   }
 
   wish({ headers }) {                            // Retry-After: seconds, or a date by the server's clock [RETRY-2 … 4]
