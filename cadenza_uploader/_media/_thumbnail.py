@@ -32,8 +32,9 @@ QUALITY = 80
 LEAD_SECONDS = 2.0
 # Then key frames at these parts of the take.
 LATER_PARTS = (0.1, 0.3, 0.5, 0.75)
-# An area-averaged 64×36 picture with no pixel above this (of 255) shows nothing.
-_BLACK_BELOW = 40
+# The brightest pixel (of 255) of an area-averaged 64×36 picture. Below the first there is nothing
+# to see; from the second on a frame is taken at once, so that a fade-in is not shown at its start.
+_BLACK_BELOW, _CLEAR_FROM = 40, 80
 _BT709, _UNSPECIFIED = 1, 2
 _FULL_RANGE = 2
 _MAX_LEAD_FRAMES = 150
@@ -51,15 +52,19 @@ def thumbnail(media: Media, facts: MediaFacts, first_frame: VideoFrame) -> tuple
 
     HDR is converted plainly (its colours come out dull): a true conversion costs 1.5 s.
     """
+    best, best_light = first_frame, -1
     for frame in _candidates(media, facts, first_frame):
-        if not is_black(frame):
-            return _jpeg(frame, facts), False
-    return _jpeg(first_frame, facts), True
+        light = brightness(frame)
+        if light > best_light:
+            best, best_light = frame, light
+        if light >= _CLEAR_FROM:
+            break
+    return _jpeg(best, facts), best_light < _BLACK_BELOW
 
 
-def is_black(frame: VideoFrame) -> bool:
-    """Whether nothing can be seen."""
-    return max(_rgb(frame, 64, 36)) < _BLACK_BELOW
+def brightness(frame: VideoFrame) -> int:
+    """The brightest spot, 0 to 255."""
+    return max(_rgb(frame, 64, 36))
 
 
 def _candidates(media: Media, facts: MediaFacts, first_frame: VideoFrame) -> Iterator[VideoFrame]:

@@ -271,6 +271,17 @@ def _(path: Path) -> None:
     write(path, frames=120, gop=120, pictures=frames)
 
 
+@clip("fade_in.mp4")
+def _(path: Path) -> None:
+    frames = frames_of("testsrc2=size=320x180:rate=30,fade=in:0:45", 60)
+    for frame in frames:
+        frame.time_base = Fraction(1, 30)
+    write(path, frames=60, pictures=frames)
+
+
+_simple("dim.mp4", frames=90, picture="color=c=0x303030:size=320x180:rate=30")
+
+
 @clip("black_three_quarters.mp4")
 def _(path: Path) -> None:
     frames = frames_of(_BLACK, 135) + frames_of("testsrc2=size=320x180:rate=30", 45)

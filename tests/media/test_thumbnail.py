@@ -70,6 +70,17 @@ def test_all_black_take_has_a_black_thumbnail_and_a_warning(clips: Clips) -> Non
     assert [code for code, _ in records[1]["warnings"]] == ["black"]
 
 
+def test_fade_in_is_not_shown_at_its_dim_start(clips: Clips) -> None:
+    assert _brightness(clips, "fade_in.mp4") > 30
+
+
+def test_dim_take_shows_its_brightest_frame_and_is_not_called_black(clips: Clips) -> None:
+    records, jpeg = _answers(clips, "dim.mp4")
+
+    assert records[1]["warnings"] == []
+    assert 40 <= max(opened_jpeg(jpeg).tobytes()) < 100
+
+
 def test_damaged_first_frames_are_passed_over(clips: Clips) -> None:
     assert opened_jpeg(thumbnail_of(clips["scratched.mp4"])).size == (320, 180)
 
@@ -97,7 +108,7 @@ def test_failing_thumbnail_leaves_the_facts_and_a_warning(
 def test_picture_that_cannot_be_sought_in_still_gives_its_first_frame(
     clips: Clips, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(thumbnail_module, "is_black", lambda frame: True)
+    monkeypatch.setattr(thumbnail_module, "brightness", lambda frame: 0)
 
     for name in ("scratched.mp4", "stream.ts", "mediarecorder_vp8.webm", "one_frame.mp4"):
         assert opened_jpeg(thumbnail_of(clips[name])).size == (320, 180)
