@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -16,6 +17,7 @@ from cadenza_server.builtin_store import BuiltinStore, FileStore, Signer, Storag
 from cadenza_server.clock import Clock, utc_now
 from cadenza_server.context import Services
 from cadenza_server.database import Database
+from cadenza_server.documentation import add_storage_paths
 from cadenza_server.errors import HANDLERS
 from cadenza_server.keyring import Keyring
 from cadenza_server.limits import RateLimiter
@@ -32,6 +34,14 @@ _EXPOSED = (
     "Accept-Ranges",
     "Content-Range",
 )
+
+
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The document, with the routes FastAPI does not know of."""
+        if self.openapi_schema is None:
+            self.openapi_schema = add_storage_paths(super().openapi())
+        return self.openapi_schema
 
 
 def create_app(
@@ -73,12 +83,13 @@ def create_app(
         yield
         db.close()
 
-    app = FastAPI(
+    app = _Application(
         title="Cadenza",
         version=version("cadenza"),
         summary="Practice takes, from the student's disk to the teacher's eyes.",
         lifespan=lifespan,
         exception_handlers=HANDLERS,
+        redirect_slashes=False,  # a redirected POST loses its body or repeats its token
     )
     app.state.services = services
     for router in (

@@ -76,6 +76,8 @@ def read_token(keyring: Keyring, token: str, *, now: datetime, dev: bool) -> int
             options={"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False},
         )
         user_id, expires = int(claims["sub"]), float(claims["exp"])
+        if not 0 < user_id < 2**31:
+            raise ApiError("unauthorized")
     except (jwt.PyJWTError, ValueError, TypeError):
         raise ApiError("unauthorized") from None
     if now.timestamp() >= expires:

@@ -10,7 +10,7 @@ from inspect import iscoroutinefunction
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
-from fastapi import Depends, HTTPException, Request, Response, Security
+from fastapi import Depends, HTTPException, Path, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import Message, Receive
@@ -205,6 +205,7 @@ async def _services(request: Request) -> Services:
     return services_of(request)
 
 
+UserId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 ContextDep = Annotated[Context, Depends(_context)]
 ServicesDep = Annotated[Services, Depends(_services)]
 SignInLimit = Depends(_limit_sign_in)

@@ -51,3 +51,88 @@ PAGE_HEADERS: dict[int | str, dict[str, Any]] = {
         }
     }
 }
+
+
+def add_storage_paths(document: dict[str, Any]) -> dict[str, Any]:
+    """Describe the built-in store, which is no FastAPI route: signed requests, S3's errors."""
+    parameters = [
+        _parameter("path", "key", "the object's key"),
+        _parameter("query", "exp", "Unix time at which the URL ends"),
+        _parameter("query", "kid", "which key signed"),
+        _parameter("query", "signed", "the signed headers, `;` between them", required=False),
+        _parameter("query", "sig", "HMAC-SHA256 over all of it"),
+    ]
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    put = {
+        "operationId": "put_object",
+        "summary": "Store an object, exactly as it was promised when the URL was signed",
+        "requestBody": {"required": True, "content": {"video/mp4": binary, "image/jpeg": binary}},
+        "responses": {
+            "200": {"description": "Stored", "headers": _headers("ETag", "x-amz-checksum-sha256")},
+            **_storage_refusals(400, 403, 411, 412, 503),
+        },
+    }
+    reads = {
+        method: {
+            "operationId": f"{method}_object",
+            "summary": summary,
+            "parameters": [_parameter("header", "Range", "one byte range", required=False)],
+            "responses": {
+                "200": {
+                    "description": "The object",
+                    "headers": _headers("ETag", "Accept-Ranges", "Last-Modified"),
+                    **({"content": {"video/mp4": binary}} if method == "get" else {}),
+                },
+                "206": {"description": "A part of it", "headers": _headers("Content-Range")},
+                "304": {"description": "Not changed"},
+                **_storage_refusals(403, 404, 412, 416, 503),
+            },
+        }
+        for method, summary in (("get", "Read an object"), ("head", "Look at an object"))
+    }
+    operations = {"put": put, **reads}
+    for operation in operations.values():
+        operation["tags"] = ["storage"]
+        operation["security"] = []
+    document["paths"]["/storage/{key}"] = {"parameters": parameters, **operations}
+    return document
+
+
+_STORAGE_CODES: dict[int, tuple[str, ...]] = {
+    400: ("BadDigest", "EntityTooLarge", "IncompleteBody", "InvalidDigest", "RequestTimeout"),
+    403: ("AccessDenied", "SignatureDoesNotMatch"),
+    404: ("NoSuchKey",),
+    411: ("MissingContentLength",),
+    412: ("PreconditionFailed",),
+    416: ("InvalidRange",),
+    503: ("ServiceUnavailable",),
+}
+
+
+def _storage_refusals(*statuses: int) -> dict[str, Any]:
+    return {
+        str(status): {
+            "description": " or ".join(f"`{code}`" for code in _STORAGE_CODES[status]),
+            "content": {
+                "application/xml": {
+                    "schema": {"type": "string"},
+                    "example": f"<Error><Code>{_STORAGE_CODES[status][0]}</Code></Error>",
+                }
+            },
+        }
+        for status in statuses
+    }
+
+
+def _parameter(place: str, name: str, text: str, *, required: bool = True) -> dict[str, Any]:
+    return {
+        "in": place,
+        "name": name,
+        "required": required,
+        "description": text,
+        "schema": {"type": "string"},
+    }
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"schema": {"type": "string"}} for name in names}

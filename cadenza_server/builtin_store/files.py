@@ -10,6 +10,7 @@ sidecar is a cache, the file is the truth.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import mimetypes
@@ -27,6 +28,7 @@ from cadenza_server.storage import StorageUnavailableError, StoredObject
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _READ_BYTES = 1024 * 1024
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _STALE_TEMP_SECONDS = 24 * 3600
 
 
@@ -63,26 +65,29 @@ class FileStore:
 
     def head(self, key: str) -> StoredObject | None:
         """What is stored under the key, or None."""
+        found = self.open(key)
+        if found is None:
+            return None
+        found[1].close()
+        return found[0]
+
+    def open(self, key: str) -> tuple[StoredObject, BinaryIO] | None:
+        """The object and its open file. The bytes stay readable even if it is replaced.
+
+        Raises:
+            StorageUnavailableError: it may be there, but it can't be read.
+        """
         path = self._path(key)
         try:
-            with path.open("rb") as file:
-                return self._describe(key, file)
+            with contextlib.ExitStack() as stack:
+                file = stack.enter_context(path.open("rb"))
+                stored = self._describe(key, file)
+                stack.pop_all()  # from here on the caller closes it
+                return stored, file
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
         except OSError as error:
             raise StorageUnavailableError(f"reading {key}: {error.strerror}") from error
-
-    def open(self, key: str) -> tuple[StoredObject, BinaryIO] | None:
-        """The object and its open file. The bytes stay readable even if it is replaced."""
-        try:
-            file = self._path(key).open("rb")
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            return None
-        try:
-            return self._describe(key, file), file
-        except BaseException:
-            file.close()
-            raise
 
     def exists(self, key: str) -> bool:
         """True when there is an object under the key."""
@@ -209,11 +214,8 @@ class IncomingObject:
             if replace:
                 self._temp.replace(self._path)
             else:
-                # A hard link fails if the name is taken: the only test-and-set a file system has.
-                os.link(self._temp, self._path)
+                self._claim()
             _sync_directory(self._path.parent)
-        except FileExistsError:
-            raise ObjectExistsError(self._key) from None
         except OSError as error:
             raise StorageUnavailableError(f"writing {self._key}: {error.strerror}") from error
         digests = Digests(self._md5.hexdigest(), self._sha256.hexdigest())
@@ -226,6 +228,20 @@ class IncomingObject:
             content_type=content_type,
             modified_at=datetime.fromtimestamp(stat.st_mtime, UTC),
         )
+
+    def _claim(self) -> None:
+        """Take the name unless it is taken: a hard link is a file system's only test-and-set."""
+        try:
+            os.link(self._temp, self._path)
+        except FileExistsError:
+            raise ObjectExistsError(self._key) from None
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            # FAT and some network file systems: a moment of race is what they leave us.
+            if self._path.exists():
+                raise ObjectExistsError(self._key) from None
+            self._temp.replace(self._path)
 
 
 def _read_sidecar(path: Path) -> dict[str, object]:

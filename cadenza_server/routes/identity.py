@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlmodel import col, select
 
-from cadenza_server.auth import find_by_email, issue_token
+from cadenza_server.auth import find_by_email, issue_token, normalise_email
 from cadenza_server.context import (
     ContextDep,
     OpenRoute,
@@ -41,6 +41,8 @@ def health(services: ServicesDep) -> Health:
 )
 def login(services: ServicesDep, body: Login) -> SignIn:
     """Sign in with e-mail and password."""
+    # By account as well as by address: one who has many addresses still guesses slowly.
+    services.limiter.check("auth", f"account:{normalise_email(body.email)}")
     with services.db.reading() as session:
         user = find_by_email(session, body.email)
     stored = user.password_hash if user else None

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from cadenza_server.context import ContextDep, SignedInRoute
+from cadenza_server.context import ContextDep, SignedInRoute, UserId
 from cadenza_server.documentation import refusals
 from cadenza_server.reference import (
     current_routine,
@@ -83,7 +83,7 @@ def add_exercise(ctx: ContextDep, routine_id: UUID, body: NewExercise) -> Exerci
     "/students/{student_id}/assign-routine",
     responses=refusals("invalid", "invalid_id", "not_found", "forbidden"),
 )
-def assign_routine(ctx: ContextDep, student_id: int, body: AssignRoutine) -> RoutineOut:
+def assign_routine(ctx: ContextDep, student_id: UserId, body: AssignRoutine) -> RoutineOut:
     """Give a student one of one's own routines; it replaces the one before."""
     with ctx.db.writing() as session:
         load_student(session, ctx.actor, student_id, "review")

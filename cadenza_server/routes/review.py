@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import col
 
-from cadenza_server.context import ContextDep, SignedInRoute, base_url
+from cadenza_server.context import ContextDep, SignedInRoute, UserId, base_url
 from cadenza_server.documentation import PAGE_HEADERS, refusals
 from cadenza_server.listing import (
     PageQuery,
@@ -46,7 +46,7 @@ class QueueQuery(PageQuery):
 )
 def list_of_student(
     ctx: ContextDep,
-    student_id: int,
+    student_id: UserId,
     request: Request,
     response: Response,
     filters: Annotated[StudentFilters, Query()],

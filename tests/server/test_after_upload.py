@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from cadenza_server.events import Fact, append, first_broken
 from cadenza_server.tables import MediaAsset, UploadEvent
@@ -242,5 +243,5 @@ def test_several_facts_of_one_moment_keep_their_order(world: World) -> None:
     ]
 
 
-def _whole_trail():  # type: ignore[no-untyped-def]  # SQLModel's select type is long and says little
+def _whole_trail() -> SelectOfScalar[UploadEvent]:
     return select(UploadEvent).order_by(col(UploadEvent.seq))

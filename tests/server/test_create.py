@@ -130,7 +130,7 @@ def test_a_v1_client_is_asked_for_nothing_but_the_content_type(world: World) -> 
 
 def test_everything_declared_is_bound_to_the_url(world: World) -> None:
     sha256 = "00" * 31 + "ff"
-    body = {"id": str(uuid4()), "size_bytes": 8_123_456, "sha256": sha256}
+    body: dict[str, Any] = {"id": str(uuid4()), "size_bytes": 8_123_456, "sha256": sha256}
 
     answer = world.create(**body, thumbnail_size_bytes=9_000)
 
@@ -272,7 +272,7 @@ def test_the_daily_quota_frees_itself_after_a_day(make_world: Callable[..., Worl
 
 
 def test_ones_own_and_assigned_contexts_are_accepted(world: World) -> None:
-    titles = {
+    titles: dict[str, dict[str, Any]] = {
         "Bourrée": {"piece_id": str(world.piece_id)},
         "Scales in thirds": {"piece_id": None, "exercise_id": str(world.exercise_id)},
         "Half hour": {"piece_id": None, "session_id": str(world.session_id)},

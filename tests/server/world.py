@@ -50,15 +50,17 @@ class InProcess(httpx.BaseTransport):
     """httpx's ASGI transport, for synchronous tests."""
 
     def __init__(self, app: FastAPI) -> None:
-        self._inner = httpx.ASGITransport(app)
+        self._app = app
         self._loop = asyncio.new_event_loop()
+        self.client = ("127.0.0.1", 123)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         return self._loop.run_until_complete(self._answer(request))
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         request.read()
-        response = await self._inner.handle_async_request(request)
+        transport = httpx.ASGITransport(self._app, client=self.client)
+        response = await transport.handle_async_request(request)
         body = await response.aread()
         return httpx.Response(response.status_code, headers=response.headers, content=body)
 
@@ -118,16 +120,22 @@ class World:
 
     def _practice(self) -> None:
         student, teacher = self.people["student"], self.people["teacher"]
-        at = {"created_at": START, "updated_at": START}
         with self.services.db.writing() as session:
             session.add_all(
                 [
-                    Piece(id=self.piece_id, owner_id=student, title="Bourrée", **at),
+                    Piece(
+                        id=self.piece_id,
+                        owner_id=student,
+                        title="Bourrée",
+                        created_at=START,
+                        updated_at=START,
+                    ),
                     Piece(
                         id=self.foreign_piece_id,
                         owner_id=self.people["other_student"],
                         title="Gigue",
-                        **at,
+                        created_at=START,
+                        updated_at=START,
                     ),
                     Routine(
                         id=self.routine_id, owner_id=teacher, title="Half hour", created_at=START
