@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from cadenza_uploader._instance import stop_daemon as stop_daemon
     from cadenza_uploader._instance import wake_daemon as wake_daemon
     from cadenza_uploader._intake import enqueue as enqueue
+    from cadenza_uploader._intake_prepared import PreparedFacts as PreparedFacts
+    from cadenza_uploader._intake_prepared import enqueue_prepared as enqueue_prepared
     from cadenza_uploader._queue import TakeQueue as TakeQueue
     from cadenza_uploader._rebuild import Rebuilt as Rebuilt
     from cadenza_uploader._rebuild import open_rebuilt as open_rebuilt
@@ -51,6 +53,7 @@ _HOME_OF = {
     "Finding": "_doctor",
     "GarbageReport": "_housekeeping",
     "Home": "_home",
+    "PreparedFacts": "_intake_prepared",
     "Rebuilt": "_rebuild",
     "Reconciliation": "_reconcile",
     "Remnant": "_salvage",
@@ -63,6 +66,7 @@ _HOME_OF = {
     "current_account": "_session",
     "daemon_status": "_instance",
     "enqueue": "_intake",
+    "enqueue_prepared": "_intake_prepared",
     "examine": "_doctor",
     "explain": "_explain",
     "open_rebuilt": "_rebuild",
@@ -85,6 +89,7 @@ __all__ = [
     "Finding",
     "GarbageReport",
     "Home",
+    "PreparedFacts",
     "Rebuilt",
     "Reconciliation",
     "Remnant",
@@ -97,6 +102,7 @@ __all__ = [
     "current_account",
     "daemon_status",
     "enqueue",
+    "enqueue_prepared",
     "examine",
     "explain",
     "open_rebuilt",
