@@ -1,0 +1,1 @@
+"""Adapters that are part of the project: the reference client's own."""
