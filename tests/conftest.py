@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,21 @@ def _probe_clips() -> str | None:
     return None
 
 
+def _probe_tmpfs() -> str | None:
+    """A disk of a megabyte can be had by whoever may mount one."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "only root on Linux may mount a small disk"
+    with tempfile.TemporaryDirectory() as place:
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", place],
+            capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+        if mounted.returncode != 0:
+            return f"nothing may be mounted here: {mounted.stderr.strip()}"
+        subprocess.run(["umount", place], check=True, timeout=30)
+    return None
+
+
 def _probe_registry() -> str | None:
     asked = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps",
@@ -115,13 +131,53 @@ def _probe_netns() -> str | None:
     return None if made.returncode == 0 else f"no namespaces here: {made.stderr.strip()}"
 
 
+def _probe_mount() -> str | None:
+    if os.geteuid() != 0:
+        return "mounting needs root"
+    with tempfile.TemporaryDirectory() as place:
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place],
+            capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+        if made.returncode == 0:
+            subprocess.run(["umount", place], check=True, timeout=30)
+    return None if made.returncode == 0 else f"nothing can be mounted: {made.stderr.strip()}"
+
+
+def _probe_loop() -> str | None:
+    if shutil.which("mkfs.ext4") is None:
+        return "mkfs.ext4 (e2fsprogs) is not installed"
+    if (why := _probe_mount()) is not None:
+        return why
+    with tempfile.TemporaryDirectory() as place:
+        image, point = Path(place) / "image", Path(place) / "point"
+        point.mkdir()
+        with image.open("wb") as file:
+            file.truncate(16 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True, timeout=30)
+        made = subprocess.run(
+            ["mount", "-o", "loop", image, point], capture_output=True, text=True, timeout=30
+        )
+        if made.returncode == 0:
+            subprocess.run(["umount", point], check=True, timeout=30)
+    return None if made.returncode == 0 else f"no loop devices here: {made.stderr.strip()}"
+
+
+def _probe_eatmydata() -> str | None:
+    return None if shutil.which("eatmydata") else "eatmydata is not installed"
+
+
 # part → None when it is here, otherwise the reason why not. A test asks with
 # `@pytest.mark.real("strace")`; `.ci/run` installs the parts it requires.
 _PROBES: dict[str, Callable[[], str | None]] = {
     "strace": _probe_strace,
     "clips": _probe_clips,
+    "tmpfs": _probe_tmpfs,
     "registry": _probe_registry,
     "netns": _probe_netns,
+    "mount": _probe_mount,
+    "loop": _probe_loop,
+    "eatmydata": _probe_eatmydata,
 }
 
 
