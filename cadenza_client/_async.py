@@ -24,7 +24,7 @@ from cadenza_client._perform import perform
 from cadenza_client._retry import Decide
 from cadenza_client._storage import StorageDriver
 from cadenza_client._wire._failures import WIRE_ERRORS, failure
-from cadenza_client.errors import AuthenticationError, RequestTimeoutError
+from cadenza_client.errors import AuthenticationError, CadenzaError, RequestTimeoutError
 
 __all__ = ["AsyncEngine"]
 
@@ -111,25 +111,34 @@ class AsyncEngine:
         exchange = self._engine.exchange_for(call)
         request.extensions["trace"] = exchange.trace_async
         origin = self._engine.config.api.origin
-        body = bytearray()
+        failed: CadenzaError
         with exchange.active():
             try:
                 with anyio.fail_after(self._engine.seconds_for(call)):
-                    response = await self._transport.handle_async_request(request)
-                    try:
-                        async for part in cast("httpx.AsyncByteStream", response.stream):
-                            body += part
-                            self._engine.room_left(call, body)
-                    finally:
-                        await response.aclose()
+                    response, body = await self._receive(call, request)
+                return self._engine.result(call, response, body)
             except TimeoutError:
                 # The whole took too long although something kept moving (N14).
-                raise RequestTimeoutError(
+                failed = RequestTimeoutError(
                     f"{origin} did not answer in time", sent=exchange.sent()
-                ) from None
+                )
             except WIRE_ERRORS as error:
-                raise failure(error, exchange, origin) from None
-        return self._engine.result(call, response, bytes(body))
+                failed = failure(error, exchange, origin)
+        # Out here, so that the library's exception is not its context either.
+        raise failed
+
+    async def _receive(
+        self, call: Call[Any], request: httpx.Request
+    ) -> tuple[httpx.Response, bytes]:
+        response = await self._transport.handle_async_request(request)
+        body = bytearray()
+        try:
+            async for part in cast("httpx.AsyncByteStream", response.stream):
+                body += part
+                self._engine.room_left(call, body)
+        finally:
+            await response.aclose()
+        return response, bytes(body)
 
     # ── the worker thread ──────────────────────────────────────────────────────────────────────
 

@@ -133,10 +133,14 @@ class StorageDriver:
         )
         if asks:
             headers = {**headers, "Expect": "100-continue"}
-        with self._requests.response("PUT", url, exchange, headers=headers, body=body) as response:
+
+        def read(response: httpx.Response) -> StorageAnswer:
             answer = self._requests.read(response, exchange)
             if 200 <= answer.status_code < 300 and exchange.body_complete:
                 exchange.report(opened.size_bytes, now=True)
+            return answer
+
+        answer = self._requests.ask("PUT", url, exchange, read, headers=headers, body=body)
         return answer, body
 
     # ── looking and fetching ───────────────────────────────────────────────────────────────────
@@ -148,12 +152,13 @@ class StorageDriver:
             idle_seconds=self._timeouts.idle_seconds,
             reply_seconds=self._timeouts.reply_seconds,
         )
-        wanted = {"Range": "bytes=0-0"}
-        with self._requests.response("GET", step.url, exchange, headers=wanted) as response:
+
+        def read(response: httpx.Response) -> StorageAnswer:
             # The body of a 200 is the whole video: its head says enough.
-            head_only = response.status_code == 200
-            answer = self._requests.read(response, exchange, head_only=head_only)
-        return object_facts(answer)
+            return self._requests.read(response, exchange, head_only=response.status_code == 200)
+
+        wanted = {"Range": "bytes=0-0"}
+        return object_facts(self._requests.ask("GET", step.url, exchange, read, headers=wanted))
 
     def download(self, step: Download) -> int:
         """Fetch an object beside its destination, and put it in place when it is whole."""
@@ -166,8 +171,13 @@ class StorageDriver:
         destination = step.destination
         part = destination.with_name(f".{destination.name}.part-{os.urandom(4).hex()}")
         try:
-            with self._requests.response("GET", step.url, exchange, headers={}) as response:
-                size_bytes = self._fetch(response, exchange, part)
+            size_bytes = self._requests.ask(
+                "GET",
+                step.url,
+                exchange,
+                lambda response: self._fetch(response, exchange, part),
+                headers={},
+            )
             part.replace(destination)
         finally:
             with suppress(FileNotFoundError):
@@ -175,11 +185,12 @@ class StorageDriver:
         return size_bytes
 
     def _fetch(self, response: httpx.Response, exchange: Exchange, part: Path) -> int:
-        if response.status_code != 200:
+        if not 200 <= response.status_code < 300:
             raise refusal(self._requests.read(response, exchange))
         headers = lowered(response.headers.items())
         html = looks_like_html(headers, b"")
-        if html or headers.get("content-encoding", "identity") != "identity":
+        encoded = headers.get("content-encoding", "identity") != "identity"
+        if html or encoded or response.status_code != 200:
             raise ResponseError(
                 "what was fetched is not the stored file",
                 captive_portal=html,

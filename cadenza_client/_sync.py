@@ -95,19 +95,25 @@ class SyncEngine:
         request = self._engine.request_for(call, token)
         exchange = self._engine.exchange_for(call)
         request.extensions["trace"] = exchange.trace
-        body = bytearray()
         with exchange.active():
             try:
-                response = self._transport.handle_request(request)
-                try:
-                    for part in cast("httpx.SyncByteStream", response.stream):
-                        body += part
-                        self._engine.room_left(call, body)
-                finally:
-                    response.close()
+                response, body = self._receive(call, request)
+                return self._engine.result(call, response, body)
             except WIRE_ERRORS as error:
-                raise failure(error, exchange, self._engine.config.api.origin) from None
-        return self._engine.result(call, response, bytes(body))
+                failed = failure(error, exchange, self._engine.config.api.origin)
+        # Out here, so that the library's exception is not its context either.
+        raise failed
+
+    def _receive(self, call: Call[Any], request: httpx.Request) -> tuple[httpx.Response, bytes]:
+        response = self._transport.handle_request(request)
+        body = bytearray()
+        try:
+            for part in cast("httpx.SyncByteStream", response.stream):
+                body += part
+                self._engine.room_left(call, body)
+        finally:
+            response.close()
+        return response, bytes(body)
 
     def close(self) -> None:
         """Close the connections to the API."""

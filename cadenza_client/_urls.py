@@ -64,7 +64,10 @@ class ApiAddress:
             ResponseError: it leads to another origin or outside the base path. It would carry the
                 token there.
         """
-        absolute = urljoin(self.url("/"), link)
+        try:
+            absolute = urljoin(self.url("/"), link)
+        except ValueError:
+            absolute = ""
         parts, origin = _split(absolute)
         if origin != self.origin or "@" in parts.netloc:
             raise ResponseError(f"the next page is said to be elsewhere: {place(absolute)}")
@@ -170,8 +173,11 @@ def _split(url: str) -> tuple[SplitResult, Origin | None]:
         origin = _origin(parts.scheme, parts.hostname, parts.port)
     except ValueError:
         return SplitResult("", "", "", "", ""), None
-    # urlsplit drops tabs and line ends and forgives spaces; another parser may not.
-    return parts, None if _NOT_IN_A_URL.search(url) else origin
+    # urlsplit drops tabs and line ends and takes names in brackets; another parser may not.
+    bracketed = "[" in parts.netloc or "]" in parts.netloc
+    if _NOT_IN_A_URL.search(url) or bracketed != (":" in (parts.hostname or "")):
+        return parts, None
+    return parts, origin
 
 
 def _origin(scheme: str, host: str | None, port: int | None) -> Origin | None:

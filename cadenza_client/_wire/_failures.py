@@ -1,8 +1,8 @@
 """From the HTTP libraries' exceptions to ours: what kind of failure, and how much had been sent.
 
 Nothing of the original is kept: its `request` holds the token and the signed URL, and a traceback
-with a cause prints whatever a library put into its message (SEC-02). The engines raise what comes
-from here with `from None`.
+with a cause prints whatever a library put into its message (SEC-02). What comes from here is
+raised after the `except` block, so that it has neither cause nor context.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ gave, and what HTTP needs (SEC-05, O15).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -24,6 +24,8 @@ from cadenza_client._wire._failures import WIRE_ERRORS, failure
 from cadenza_client.errors import UnsafeUploadUrlError
 
 __all__ = ["SignedRequests", "body_of"]
+
+T = TypeVar("T")
 
 _ERROR_DOCUMENT_BYTES = 64 * 1024
 
@@ -64,17 +66,17 @@ class SignedRequests:
             raise refusal(answer)
         return target
 
-    @contextmanager
-    def response(
+    def ask(
         self,
         method: str,
         url: str,
         exchange: Exchange,
+        read: Callable[[httpx.Response], T],
         *,
         headers: Mapping[str, str],
         body: FileBody | None = None,
-    ) -> Generator[httpx.Response]:
-        """The answer to one request; its body is read inside the block.
+    ) -> T:
+        """Send one request and let `read` make something of the answer.
 
         Raises:
             UnsafeUploadUrlError: not a URL we use.
@@ -86,11 +88,13 @@ class SignedRequests:
             try:
                 response = self._transport.handle_request(request)
                 try:
-                    yield response
+                    return read(response)
                 finally:
                     response.close()
             except WIRE_ERRORS as error:
-                raise failure(error, exchange, origin) from None
+                failed = failure(error, exchange, origin)
+        # Out here, so that the library's exception is not its context either.
+        raise failed
 
     def _request(
         self,
@@ -102,7 +106,10 @@ class SignedRequests:
         headers: Mapping[str, str],
         body: FileBody | None,
     ) -> httpx.Request:
-        parsed = httpx.URL(url)
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL:
+            raise UnsafeUploadUrlError(f"refused to use {place(url)}: it is no URL") from None
         if (parsed.scheme, parsed.host) != (origin.scheme, origin.host):
             # Two parsers that disagree about the host are how a check is got around (SEC-09).
             raise UnsafeUploadUrlError(f"refused to use {place(url)}: its host is ambiguous")

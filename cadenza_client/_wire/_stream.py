@@ -99,9 +99,11 @@ class ListeningStream(httpcore.NetworkStream):
             try:
                 taken = self._socket.send(left)
             except _NOTHING_YET:
-                if exchange.patience_to_send() <= 0:
+                patience = exchange.patience_to_send()
+                if patience <= 0:
                     raise httpcore.WriteTimeout("nothing moved") from None
-                self._wait(select.POLLIN | select.POLLOUT, exchange.poll_seconds)
+                both = select.POLLIN | select.POLLOUT
+                self._wait(both, min(patience, exchange.poll_seconds))
                 continue
             except OSError as error:
                 raise httpcore.WriteError(str(error)) from error
@@ -181,7 +183,7 @@ class ListeningStream(httpcore.NetworkStream):
         """What the kernel has taken from us and the other side has not acknowledged."""
         try:
             raw = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-        except OSError:
+        except (OSError, ValueError):  # a system that does not say, or a socket already closed
             return 0
         return int(struct.unpack("=i", raw)[0])
 
