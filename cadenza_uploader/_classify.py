@@ -184,6 +184,18 @@ RULES: tuple[Rule, ...] = (
         then=_fail(FailCode.FILE_UNREADABLE),
     ),
     Rule(
+        "this device is short of something for the moment (P14)",
+        _RETRY,
+        party="local",
+        codes=("device_busy",),
+    ),
+    Rule(
+        "no header can carry this token: sign in again",
+        _hold(Hold.AUTH),
+        party="local",
+        codes=("unusable_sign_in",),
+    ),
+    Rule(
         "bytes go only to hosts we allow (SEC-09, O14)",
         _fail(FailCode.BAD_UPLOAD_URL),
         party="local",

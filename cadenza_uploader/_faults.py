@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from dataclasses import dataclass
 
 from cadenza_client import errors
 from cadenza_uploader._classify import Answer, Party, Step
 from cadenza_uploader._spool import ChangedFileError, UnsafePathError
+
+#: This process or this device is short of something for the moment; the file is fine (P14).
+_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR})
+
+#: What a code looks like; a server's other words do not get into the history (I10).
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 #: Everything a step may raise that is about the world and not about our own code.
 WORLD = (errors.CadenzaError, OSError, UnsafePathError, ChangedFileError)
@@ -61,7 +69,7 @@ def fault_from(error: BaseException, step: Step, party: Party) -> Fault:
             return Fault(Answer(party, step, code=code), sentence, may_have_arrived=True)
         case errors.APIError():
             return Fault(
-                Answer("api", step, status=error.status_code, code=error.code),
+                Answer("api", step, status=error.status_code, code=_word(error.code)),
                 sentence,
                 request_id=error.request_id,
                 retry_after_seconds=error.retry_after_seconds,
@@ -70,7 +78,7 @@ def fault_from(error: BaseException, step: Step, party: Party) -> Fault:
             )
         case errors.StorageError():
             return Fault(
-                Answer("storage", step, status=error.status_code, code=error.s3_code),
+                Answer("storage", step, status=error.status_code, code=_word(error.s3_code)),
                 sentence,
                 request_id=error.request_id,
                 retry_after_seconds=error.retry_after_seconds,
@@ -85,10 +93,20 @@ def fault_from(error: BaseException, step: Step, party: Party) -> Fault:
             lost = "The recording is no longer where the queue put it."
             return Fault(Answer("local", step, code="local_file_missing"), lost)
         case OSError():
-            unreadable = f"The recording cannot be read ({error.strerror})."
-            return Fault(Answer("local", step, code="file_unreadable"), unreadable)
+            # Without the name: it says nothing to a person, and it is in every OSError's text.
+            reason = error.strerror or type(error).__name__
+            code = "device_busy" if error.errno in _SHORT_OF else "file_unreadable"
+            return Fault(
+                Answer("local", step, code=code), f"The recording cannot be read ({reason})."
+            )
+        case errors.ConfigError():
+            return Fault(Answer("local", step, code="unusable_sign_in"), sentence)
         case _:
             return Fault(Answer(party, step, code="malformed"), sentence)
+
+
+def _word(code: str | None) -> str | None:
+    return code if code is not None and _CODE.fullmatch(code) else None
 
 
 def _silent(step: Step, party: Party, code: str, sentence: str) -> Fault:

@@ -14,6 +14,7 @@
       StaleLeaseError         another worker owns the take now; this outcome was not written
       QueueBusyError          another uploader owns this queue
       QueueDamagedError       the database cannot be used
+      QueueUnavailableError   the disk is full, read-only or failing; nothing is lost
       QueueTooNewError        a newer version wrote it
       CredentialsError        the stored sign-in cannot be used safely
       FitFailedError          the 720p copy could not be made
@@ -37,6 +38,7 @@ __all__ = [
     "QueueBusyError",
     "QueueDamagedError",
     "QueueTooNewError",
+    "QueueUnavailableError",
     "SourceChangedError",
     "SpoolFullError",
     "StaleLeaseError",
@@ -152,6 +154,13 @@ class QueueDamagedError(UploaderError):
     """The queue's database cannot be read or written."""
 
     code = "queue_damaged"
+
+
+class QueueUnavailableError(UploaderError):
+    """The disk does not let the queue be opened: full, read-only, or reporting errors."""
+
+    code = "queue_unavailable"
+    retryable = True
 
 
 class QueueTooNewError(UploaderError):

@@ -154,7 +154,13 @@ TABLE: Mapping[str, Advice] = {
     "QueueBusyError": Advice(
         ExitCode.BUSY, "`cadenza daemon status` shows it, `cadenza daemon stop` ends it."
     ),
-    "QueueDamagedError": Advice(ExitCode.FAILURE, _DOCTOR),
+    "QueueDamagedError": Advice(
+        ExitCode.FAILURE,
+        "`cadenza queue rebuild` writes it anew from the recordings; none is lost.",
+    ),
+    "QueueUnavailableError": Advice(
+        ExitCode.FAILURE, "Free the disk, then try again: cadenza doctor"
+    ),
     "QueueTooNewError": Advice(ExitCode.FAILURE, "Update Cadenza on this machine."),
     "CredentialsError": Advice(ExitCode.SIGN_IN, _LOGIN),
     "FitFailedError": Advice(
