@@ -49,10 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=CACHE) as folder:
         for number, each in enumerate(chosen, 1):
-            print(f"[{number}/{len(chosen)}] {each.name} ...", file=sys.stderr, flush=True)
+            print(f"[{number}/{len(chosen)}] {each.name} ... ", end="", file=sys.stderr, flush=True)
             own = Path(folder) / each.name
             own.mkdir()
             figures.append(measure(each, Run(folder=own, cache=CACHE, quick=options.quick)))
+            print(progress(figures[-1]), file=sys.stderr, flush=True)
     print(table(figures))
     print(summary(figures, quick=options.quick))
     if options.json:
@@ -71,6 +72,14 @@ def measure(benchmark: Benchmark, run: Run) -> Figure:
     except Exception as error:  # noqa: BLE001 - one broken figure must not lose the other ones
         traceback.print_exc()
         return benchmark.missing(f"broken: {type(error).__name__}: {error}"[:160], holds=False)
+
+
+def progress(figure: Figure) -> str:
+    """What is told at once of a figure, so that a run that is cut short was not for nothing."""
+    if figure.ratio is None or figure.spread is None:
+        return figure.note
+    low, high = figure.spread
+    return f"{figure.ratio:.2f} ({low:.2f} to {high:.2f}), aim {figure.benchmark.aim}"
 
 
 def table(figures: Sequence[Figure]) -> str:

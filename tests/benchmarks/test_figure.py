@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks.figure import Aim, Benchmark, Pairs, Run, SkippedError, in_turn
+from benchmarks.suite import BENCHMARKS
 
 RUN = Run(folder=Path(), cache=Path())
 
@@ -120,3 +121,10 @@ def test_only_takes_a_name_or_the_start_of_several(capsys: pytest.CaptureFixture
         command.main(["--only", "no-such-figure"])
     assert stop.value.code == 2
     assert "no figure has such a name" in capsys.readouterr().err
+
+
+def test_the_page_says_what_every_figure_means() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+    meanings, _, _ = page.read_text("utf-8").partition("## Latest figures")
+    explained = [line.split("`")[1] for line in meanings.splitlines() if line.startswith("| `")]
+    assert explained == [each.name for each in BENCHMARKS]
