@@ -42,9 +42,11 @@ class Drive:
 
     Args:
         scenario: what to play.
-        adapter: the client; another instance of it where a step asks for one.
+        adapter: the client.
+        second: makes another instance of it, for the step that asks for one.
         work: an empty directory of our own.
         profile: the client's timings.
+        patience: what every waiting time is multiplied by.
     """
 
     def __init__(
@@ -55,12 +57,13 @@ class Drive:
         second: Callable[[], Adapter] | None,
         work: Path,
         profile: Profile,
+        patience: float = 1.0,
     ) -> None:
         self._scenario = scenario
         self._adapter = adapter
         self._second = second
         self._profile: Profile = profile
-        self._scale = _SCALE[profile]
+        self._scale = _SCALE[profile] * patience
         self._sources = work / "recordings"
         self._state = work / "state"
         self._work = work

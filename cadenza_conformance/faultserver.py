@@ -100,8 +100,9 @@ class FaultServer:
         # A name, not an address: clients refuse to send bytes to bare addresses (SEC-09), and a
         # certificate is for a name.
         host = "localhost" if self._tls else self._host
-        urls = [f"{scheme}://{host}:{self._ports[role]}/r/{run}" for role in _ROLES]
-        return Addresses(*urls)
+        api, storage = (f"{scheme}://{host}:{self._ports[r]}/r/{run}" for r in ("api", "storage"))
+        # The stranger never has a certificate: what is sent there, everybody can read.
+        return Addresses(api, storage, f"http://{host}:{self._ports['other']}/r/{run}")
 
     @property
     def port(self) -> int:
@@ -143,7 +144,7 @@ class FaultServer:
                     writer.close()
 
         self._servers[role] = await asyncio.start_server(
-            accept, sock=raw, ssl=self._tls, backlog=_BACKLOG, limit=1 << 17
+            accept, sock=raw, ssl=None if role == "other" else self._tls, backlog=_BACKLOG, limit=1 << 17
         )
 
     async def _converse(self, role: Role, connection: Connection) -> None:

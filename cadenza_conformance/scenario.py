@@ -205,8 +205,8 @@ class Do(_Data):
         expire_urls: every URL issued so far is void. revoke_token: the token is void.
         clock_skew_s: the server's clock, as told from now on, is wrong by so much.
         merge: fields put over the real JSON answer; null is a value. omit: fields left out of it.
-        upload_url: the URL handed out is a hostile one: `other_host`, `http`, `userinfo`,
-            `file`, `other_submission`.
+        upload_url: the URL handed out is a hostile one: `other_host`, `userinfo`, `file`,
+            `other_submission`.
     """
 
     respond: Annotated[int, Field(ge=100, le=599)] | None = None
@@ -234,7 +234,7 @@ class Do(_Data):
     clock_skew_s: int | None = None
     merge: dict[str, Any] = {}
     omit: tuple[str, ...] = ()
-    upload_url: Literal["other_host", "http", "userinfo", "file", "other_submission"] | None = None
+    upload_url: Literal["other_host", "userinfo", "file", "other_submission"] | None = None
 
     @field_validator("at")
     @classmethod

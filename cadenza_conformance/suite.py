@@ -31,6 +31,7 @@ class Options:
 
     Attributes:
         profile: `fast`, or `real` for a client that cannot change its timings.
+        patience: what every waiting time of a scenario is multiplied by.
         parallel: scenarios at a time, where the transport can.
         known_failing: scenario id → why; these are run, and must fail (connect's rule).
         trace_dir: where every trace is written, or None.
@@ -38,6 +39,7 @@ class Options:
     """
 
     profile: Profile = "fast"
+    patience: float = 1.0
     parallel: int = 4
     known_failing: Mapping[str, str] = field(default_factory=dict[str, str])
     trace_dir: Path | None = None
@@ -124,6 +126,7 @@ class _Runner:
             second=(lambda: factory.make(f"{scenario.id}-second")) if factory.is_parallel else None,
             work=work,
             profile=self._options.profile,
+            patience=self._options.patience,
         )
         return await drive.run()
 

@@ -234,8 +234,6 @@ class _Turn:
         below = url.partition("://")[2].partition("/")[2]
         if kind == "other_host":
             return f"{self._addresses.other}/{below}"
-        if kind == "http":
-            return f"http://storage.example.org/{below}"
         if kind == "userinfo":
             return url.replace("://", "://user:secret@", 1)
         if kind == "file":
