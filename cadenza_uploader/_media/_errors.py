@@ -43,7 +43,7 @@ class MediaError(Exception):
 
 
 class UnreadableFileError(MediaError):
-    """The file is missing, may not be read, or is a directory, a pipe or a device."""
+    """The file is missing, may not be read, fails to be read, or is no regular file."""
 
 
 class NotAVideoError(MediaError):

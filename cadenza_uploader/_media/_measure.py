@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from av.error import FFmpegError
 
 from ._errors import DamagedMediaError, UnsupportedMediaError
 from ._reader import Media
-from ._source import truncated
+from ._source import read_at, truncated
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -155,7 +154,7 @@ def _refuse_zeros(media: Media) -> None:
     count = len(entries)
     for number in {round(each * (count - 1) / ZERO_CHECKS) for each in range(ZERO_CHECKS + 1)}:
         entry = entries[number]
-        sample = os.pread(media.source.fd, min(entry.size, 64), entry.pos)
+        sample = read_at(media.source.fd, min(entry.size, 64), entry.pos)
         if sample and not sample.strip(b"\0"):
             raise DamagedMediaError(
                 "zero_filled",

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from ._boxes import Layout, layout_of
 from ._errors import DamagedMediaError, NotFinalisedError, UnreadableFileError
@@ -57,12 +58,13 @@ def examine(fd: int) -> Source:
         NotAVideoError: It is empty or something else.
         NotFinalisedError: An MP4 without its index (M02).
         DamagedMediaError: It ends in the middle of a fragment, or is all zeros.
+        UnreadableFileError: The disk it is on fails.
     """
     size_bytes = os.fstat(fd).st_size
-    container = sniff(os.pread(fd, HEAD_BYTES, 0))
+    container = sniff(read_at(fd, HEAD_BYTES, 0))
     if container not in ("mp4", "quicktime"):
         return Source(fd, size_bytes, container, None)
-    layout = layout_of(lambda size, offset: os.pread(fd, size, offset), size_bytes)
+    layout = layout_of(partial(read_at, fd), size_bytes)
     if not layout.has_index:
         raise NotFinalisedError(
             "not_finalised",
@@ -74,6 +76,23 @@ def examine(fd: int) -> Source:
     if layout.fragmented and not layout.whole:
         raise truncated(size_bytes)
     return Source(fd, size_bytes, container, layout)
+
+
+def read_at(fd: int, size_bytes: int, offset: int) -> bytes:
+    """At most so many bytes from there; none from a place that cannot be.
+
+    Raises:
+        UnreadableFileError: The disk or card the file is on fails.
+    """
+    if size_bytes <= 0 or offset < 0:
+        return b""
+    try:
+        return os.pread(fd, size_bytes, offset)
+    except OSError as error:
+        raise UnreadableFileError(
+            "file_unreadable",
+            f"The file cannot be read: {error.strerror}. Is the disk or card it is on failing?",
+        ) from error
 
 
 def truncated(size_bytes: int) -> DamagedMediaError:

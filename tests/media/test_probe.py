@@ -1,5 +1,8 @@
 """What is measured in each kind of clip (85-media §2), in this very process."""
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from cadenza_uploader._media import (
@@ -8,11 +11,14 @@ from cadenza_uploader._media import (
     MediaFacts,
     NotAVideoError,
     NotFinalisedError,
+    UnreadableFileError,
     UnsupportedMediaError,
     check_limits,
     probe_in_process,
 )
 from cadenza_uploader._media._limits import advice
+from cadenza_uploader._media._source import opened, read_at
+from tests.media.boxes import find
 from tests.media.cases import OTHER_THINGS, Clips
 
 # name → milliseconds, shown size, codes of the limits it breaks
@@ -244,6 +250,43 @@ def test_place_in_the_file_is_told_of_and_never_repeated(clips: Clips) -> None:
 )
 def test_advice_follows_from_the_facts(clips: Clips, name: str, code: str) -> None:
     assert code in {each.code for each in advice(probe_in_process(clips[name]))}
+
+
+def test_index_that_points_before_the_file_is_survived(clips: Clips, tmp_path: Path) -> None:
+    """Found by fuzzing: 64-bit offsets with the highest bit set."""
+    path = tmp_path / "take.mp4"
+    content = bytearray(clips["no_audio.mp4"].read_bytes())
+    ((at, header, _),) = find(content, b"stco")
+    # A 64-bit table over the same bytes: its second entry is what follows, whatever it says.
+    content[at + 4 : at + 8] = b"co64"
+    entries = (1).to_bytes(4, "big") + (1 << 63).to_bytes(8, "big")
+    content[at + header + 4 : at + header + 16] = entries
+    path.write_bytes(content)
+
+    with pytest.raises(MediaError):
+        probe_in_process(path)
+
+
+def test_failing_disk_is_told_apart_from_a_damaged_file(
+    clips: Clips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = clips["small.mp4"]
+
+    def fail(*args: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.pread", fail)
+
+    with pytest.raises(UnreadableFileError, match="Input/output error") as caught:
+        probe_in_process(path)
+    assert caught.value.code == "file_unreadable"
+
+
+def test_nothing_is_read_from_before_the_file(clips: Clips) -> None:
+    with opened(clips["small.mp4"]) as fd:
+        assert read_at(fd, 64, -1) == b""
+        assert read_at(fd, -1, 0) == b""
+        assert read_at(fd, 8, 0)[4:] == b"ftyp"
 
 
 def test_scratched_recording_keeps_its_length(clips: Clips) -> None:
