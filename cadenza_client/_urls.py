@@ -187,10 +187,7 @@ def _origin(scheme: str, host: str | None, port: int | None) -> Origin | None:
         return None
     # A trailing dot, a percent sign or a zone would make the same host look like another one.
     if ":" in host:
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            return None
+        ipaddress.IPv6Address(host)  # raises ValueError, as urlsplit itself does since 3.11.4
         if "%" in host:
             return None
     elif not _HOST_NAME.fullmatch(host) or len(host) > 253:

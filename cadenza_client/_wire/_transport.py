@@ -7,7 +7,7 @@ bodies, keep cookies, add headers and log URLs, and every one of these is a faul
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import httpcore
@@ -39,20 +39,18 @@ def tls_context(env: Mapping[str, str]) -> ssl.SSLContext:
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, parts: Iterable[bytes]) -> None:
+    def __init__(self, parts: Any) -> None:
         self._parts = parts
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._parts
 
     def close(self) -> None:
-        close = getattr(self._parts, "close", None)
-        if close is not None:
-            close()
+        self._parts.close()
 
 
 class _AsyncBody(httpx.AsyncByteStream):
-    def __init__(self, parts: AsyncIterable[bytes]) -> None:
+    def __init__(self, parts: Any) -> None:
         self._parts = parts
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -60,9 +58,7 @@ class _AsyncBody(httpx.AsyncByteStream):
             yield part
 
     async def aclose(self) -> None:
-        close = getattr(self._parts, "aclose", None)
-        if close is not None:
-            await close()
+        await self._parts.aclose()
 
 
 class PoolTransport(httpx.BaseTransport):
@@ -80,7 +76,7 @@ class PoolTransport(httpx.BaseTransport):
         return httpx.Response(
             answer.status,
             headers=answer.headers,
-            stream=_Body(cast("Iterable[bytes]", answer.stream)),
+            stream=_Body(answer.stream),
             extensions=_extensions(answer),
         )
 
@@ -128,7 +124,7 @@ class AsyncPoolTransport(httpx.AsyncBaseTransport):
         return httpx.Response(
             answer.status,
             headers=answer.headers,
-            stream=_AsyncBody(cast("AsyncIterable[bytes]", answer.stream)),
+            stream=_AsyncBody(answer.stream),
             extensions=_extensions(answer),
         )
 

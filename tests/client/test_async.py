@@ -83,7 +83,7 @@ async def test_cancelling_the_task_ends_the_request(serve: Serve, large: Path, h
         sent = server.connections[0]
         assert sent is not None
         ended.set()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15  # and not the 30 of the idle limit
 
 
 async def test_cancelling_before_the_thread_has_begun_waits_for_nothing(
@@ -98,32 +98,32 @@ async def test_cancelling_before_the_thread_has_begun_waits_for_nothing(
         with anyio.move_on_after(0.05) as scope:
             await _put(client, server, large)
         assert scope.cancelled_caught
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 4  # and not the 5 a thread is waited for
         engine._threads.release_on_behalf_of("somebody else")
     assert server.connections == []
 
 
-async def test_the_event_loop_goes_on_during_an_upload(serve: Serve, large: Path) -> None:
-    server = serve(always(STORED))
-    longest = 0.0
+async def test_the_event_loop_goes_on_during_an_upload(serve: Serve, video: Path) -> None:
+    """The store reads on only when the event loop lets it: one that waited would wait for ever."""
+    under_way, go_on = threading.Event(), threading.Event()
 
-    async def watch() -> None:
-        nonlocal longest
-        while True:
-            before = time.monotonic()
-            await asyncio.sleep(0.001)
-            longest = max(longest, time.monotonic() - before)
+    def script(connection: Connection) -> None:
+        head = connection.head()
+        connection.send(CONTINUE)
+        connection.body(1000)
+        under_way.set()
+        assert go_on.wait(10)
+        connection.body(int(head.headers["content-length"]) - 1000)
+        connection.send(STORED)
 
-    async with _client(server) as client:
-        watcher = asyncio.create_task(watch())
-        await client.upload_media(
-            UploadTarget(url=f"{server.url}/k", headers={"a": "b"}, expires_in=9),
-            large,  # hashed on the way, twice
-            content_type="video/mp4",
-            sha256=None,
-        )
-        watcher.cancel()
-    assert longest < 0.25
+    async def let_go() -> None:
+        await asyncio.to_thread(under_way.wait, 10)
+        go_on.set()
+
+    server = serve(script)
+    async with _client(server) as client, anyio.create_task_group() as group:
+        group.start_soon(let_go)
+        await _put(client, server, video)
 
 
 async def test_progress_is_told_on_the_event_loop(serve: Serve, video: Path) -> None:

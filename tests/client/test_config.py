@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cadenza_client import CadenzaClient, ConfigError
+from cadenza_client import AsyncCadenzaClient, CadenzaClient, ConfigError
 from cadenza_client._auth import Bearer
 from cadenza_client._config import (
     ClientConfig,
@@ -73,6 +73,9 @@ def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch)
     with CadenzaClient() as client:
         assert client.base_url == "https://env.example.com"
         assert repr(client) == "CadenzaClient('https://env.example.com')"
+    other = AsyncCadenzaClient()
+    assert other.base_url == "https://env.example.com"
+    assert repr(other) == "AsyncCadenzaClient('https://env.example.com')"
 
 
 def test_a_config_shows_neither_token_nor_environment() -> None:

@@ -227,7 +227,7 @@ def test_a_url_lives_from_the_moment_it_was_received(open_client: Open) -> None:
 def _caused(error: Exception, *causes: BaseException) -> Exception:
     current: BaseException = error
     for cause in causes:
-        current.__cause__ = cause
+        current.__cause__ = current.__context__ = cause  # as `raise … from` does
         current = cause
     return error
 

@@ -14,12 +14,15 @@ import pytest
 from cadenza_client import (
     AlreadyUploadedError,
     CancelledUploadError,
+    ConnectFailedError,
     IdConflictError,
     NewSubmission,
+    NotFoundError,
     RateLimitError,
     ResponseError,
     RetryPolicy,
     ServerError,
+    SizeMismatchError,
     StorageBusyError,
     UnsafeUploadUrlError,
     UploadUrlExpiredError,
@@ -153,6 +156,13 @@ def test_a_connection_that_never_was_is_tried_again_without_asking_around(
     assert script.asked == [CREATE, CREATE]
 
 
+def test_a_server_that_cannot_be_reached_is_not_asked_around(client: Any, script: Script) -> None:
+    script.on(CREATE, httpx.ConnectError("refused"))
+    with pytest.raises(ConnectFailedError):
+        client.submissions.create(NEW)
+    assert script.asked == [CREATE] * 3
+
+
 def test_a_health_that_fails_ends_the_replay(client: Any, script: Script) -> None:
     script.on("GET /health", httpx.Response(503, json={"detail": "x"}))
     with pytest.raises(ServerError):
@@ -192,6 +202,20 @@ def test_an_answer_without_a_submission_is_not_an_answer(client: Any, script: Sc
     script.on(CREATE, httpx.Response(201, json=issued()))
     with pytest.raises(ResponseError, match="submission: missing"):
         client.submissions.create(NEW)
+
+
+def test_a_refused_confirm_is_not_mistaken_for_an_old_server(client: Any, script: Script) -> None:
+    refused = {"detail": "x", "code": "size_mismatch", "fields": {"stored": 1, "announced": 2}}
+    script.on(CONFIRM, httpx.Response(409, json=refused))
+    with pytest.raises(SizeMismatchError):
+        client.submissions.confirm(ID, size_bytes=2, sha256=None)
+    gone = httpx.Response(404, json={"detail": "x", "code": "not_found"})
+    script.on(CONFIRM, gone).on(f"GET /video-submissions/{ID}", gone)
+    with pytest.raises(NotFoundError):
+        client.submissions.confirm(ID, size_bytes=2, sha256=None)
+    with pytest.raises(NotFoundError):
+        client.submissions.get(ID)
+    assert script.asked == [CONFIRM, CONFIRM, f"GET /video-submissions/{ID}"]
 
 
 # ── upload ─────────────────────────────────────────────────────────────────────────────────────

@@ -31,6 +31,10 @@ from cadenza_client import (
     UploadTarget,
     UploadUrlExpiredError,
 )
+from cadenza_client._config import resolve_config
+from cadenza_client._urls import Origin
+from cadenza_client._wire._exchange import Exchange
+from cadenza_client._wire._signed import SignedRequests
 from tests.client.raw_server import (
     CONTINUE,
     STORED,
@@ -333,8 +337,8 @@ def test_a_store_that_answers_and_stops_reading_does_not_hold_us(
     server = serve(script, receive_buffer_bytes=65536)
     started = time.monotonic()
     with pytest.raises(UploadUrlExpiredError):
-        _put(open_client(server.url), _target(server, **CHECKSUM), large)
-    assert time.monotonic() - started < 4  # the idle limit here is 5
+        _put(open_client(server.url, timeout=Timeouts()), _target(server, **CHECKSUM), large)
+    assert time.monotonic() - started < 15  # and not the 30 of the idle limit
     done.set()
 
 
@@ -426,7 +430,7 @@ def test_a_store_that_reads_nothing_is_given_up_when_nothing_moves(
 
 
 def test_a_slow_link_is_not_a_dead_one(open_client: Open, serve: Serve, tmp_path: Path) -> None:
-    """The whole takes four times the idle limit, but something moves all the while (N11)."""
+    """The whole takes longer than the idle limit, but something moves all the while (N11)."""
     slow = tmp_path / "slow.mp4"
     with slow.open("wb") as file:
         file.truncate(24 << 20)
@@ -436,14 +440,14 @@ def test_a_slow_link_is_not_a_dead_one(open_client: Open, serve: Serve, tmp_path
         connection.send(CONTINUE)
         for _ in range(24):
             connection.body(1 << 20)
-            time.sleep(0.05)
+            time.sleep(0.06)
         connection.send(STORED)
 
     server = serve(script, receive_buffer_bytes=65536)
-    limits = Timeouts(idle_seconds=0.3, reply_seconds=0.3)
+    limits = Timeouts(idle_seconds=1, reply_seconds=1)
     started = time.monotonic()
     assert _put(open_client(server.url, timeout=limits), _target(server, **CHECKSUM), slow).etag
-    assert time.monotonic() - started > 1
+    assert time.monotonic() - started > 1.3
 
 
 def test_the_time_to_answer_starts_when_the_last_byte_has_left_the_machine(
@@ -458,11 +462,11 @@ def test_the_time_to_answer_starts_when_the_last_byte_has_left_the_machine(
         connection.send(CONTINUE)
         for _ in range(20):
             connection.body(100_000)
-            time.sleep(0.04)  # 0.8 s in all; the kernel took it in a moment
+            time.sleep(0.08)  # 1.6 s in all; the kernel took it in a moment
         connection.send(STORED)
 
     server = serve(script, receive_buffer_bytes=4096)
-    limits = Timeouts(idle_seconds=5, reply_seconds=0.3)
+    limits = Timeouts(idle_seconds=5, reply_seconds=1)
     assert _put(open_client(server.url, timeout=limits), _target(server, **CHECKSUM), file).etag
 
 
@@ -864,7 +868,7 @@ def test_cancelling_ends_the_upload_soon_wherever_it_is(
             large,
             cancel=cancelled.is_set,
         )
-    assert time.monotonic() - started < 2  # N20
+    assert time.monotonic() - started < 15  # and not the 20, 30 or 60 of the limits (N20)
     done.set()
 
 
@@ -934,6 +938,31 @@ def test_a_body_of_the_wrong_length_is_the_files_fault(open_client: Open, video:
     target = UploadTarget(url="https://b.example.com/k", expires_in=9)
     with pytest.raises(FileChangedError):
         _put(client, target, video)
+
+
+def test_two_parsers_that_disagree_about_the_host_are_not_trusted() -> None:
+    config = resolve_config(
+        "https://api.example.com",
+        token=None,
+        timeout=None,
+        retry=None,
+        storage_hosts=(),
+        user_agent="test",
+        env={},
+    )
+    requests = SignedRequests(
+        config, httpx.MockTransport(lambda _: httpx.Response(200)), clock=time.time
+    )
+    exchange = Exchange(monotonic=time.monotonic, idle_seconds=1)
+    with pytest.raises(UnsafeUploadUrlError, match="ambiguous"):
+        requests._request(
+            "GET",
+            "https://b.example.com/k",
+            Origin("https", "evil.example.org", 443),
+            exchange,
+            headers={},
+            body=None,
+        )
 
 
 class _Raising(httpx.BaseTransport):

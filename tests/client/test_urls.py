@@ -175,6 +175,7 @@ HOSTILE = [
     "https://[fd00::1]/k",
     "https://[fe80::1%25eth0]/k",
     "https://[v1.x]/k",
+    "https://[1:2]/k",
     "https://localhost/k",
     "https://LOCALHOST/k",
     "https://a.localhost/k",
