@@ -36,12 +36,17 @@ if TYPE_CHECKING:
     from cadenza_uploader._salvage import Remnant as Remnant
     from cadenza_uploader._salvage import remnants as remnants
     from cadenza_uploader._salvage import salvage as salvage
+    from cadenza_uploader._service import Service as Service
+    from cadenza_uploader._service import manager_of as manager_of
+    from cadenza_uploader._service import service as service
     from cadenza_uploader._session import connect as connect
     from cadenza_uploader._session import current_account as current_account
     from cadenza_uploader._settings import Settings as Settings
     from cadenza_uploader._signals import Stop as Stop
     from cadenza_uploader._signals import stop_on_signals as stop_on_signals
     from cadenza_uploader._studio import record_take as record_take
+    from cadenza_uploader._watch import FileSeen as FileSeen
+    from cadenza_uploader._watch import FolderWatch as FolderWatch
 
 _HOME_OF = {
     "Credential": "_credentials",
@@ -50,13 +55,16 @@ _HOME_OF = {
     "DaemonStatus": "_instance",
     "DrainReport": "_daemon",
     "Explanation": "_explain",
+    "FileSeen": "_watch",
     "Finding": "_doctor",
+    "FolderWatch": "_watch",
     "GarbageReport": "_housekeeping",
     "Home": "_home",
     "PreparedFacts": "_intake_prepared",
     "Rebuilt": "_rebuild",
     "Reconciliation": "_reconcile",
     "Remnant": "_salvage",
+    "Service": "_service",
     "Settings": "_settings",
     "Stop": "_signals",
     "TakeQueue": "_queue",
@@ -69,11 +77,13 @@ _HOME_OF = {
     "enqueue_prepared": "_intake_prepared",
     "examine": "_doctor",
     "explain": "_explain",
+    "manager_of": "_service",
     "open_rebuilt": "_rebuild",
     "reconcile": "_reconcile",
     "record_take": "_studio",
     "remnants": "_salvage",
     "salvage": "_salvage",
+    "service": "_service",
     "stop_daemon": "_instance",
     "stop_on_signals": "_signals",
     "wake_daemon": "_instance",
@@ -86,13 +96,16 @@ __all__ = [
     "DaemonStatus",
     "DrainReport",
     "Explanation",
+    "FileSeen",
     "Finding",
+    "FolderWatch",
     "GarbageReport",
     "Home",
     "PreparedFacts",
     "Rebuilt",
     "Reconciliation",
     "Remnant",
+    "Service",
     "Settings",
     "Stop",
     "TakeQueue",
@@ -105,11 +118,13 @@ __all__ = [
     "enqueue_prepared",
     "examine",
     "explain",
+    "manager_of",
     "open_rebuilt",
     "reconcile",
     "record_take",
     "remnants",
     "salvage",
+    "service",
     "stop_daemon",
     "stop_on_signals",
     "wake_daemon",

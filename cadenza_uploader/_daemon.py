@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import random as random_module
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from cadenza_uploader._journey import World
 from cadenza_uploader._policy import is_metered
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._readiness import Readiness
+from cadenza_uploader._service_notify import ServiceNotify
 from cadenza_uploader._settings import Settings
 from cadenza_uploader._shift import Shift
 from cadenza_uploader._signals import Stop
@@ -62,6 +64,7 @@ class Daemon:
         clock: seconds since the epoch. monotonic: seconds that never jump. random: on [0, 1).
         failpoint: named points at which a test may crash or interfere.
         metered: whether the line costs money; None when nobody knows.
+        environ: where a service manager names its socket.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Daemon:
         random: Callable[[], float] = random_module.random,
         failpoint: Callable[[str], None] = lambda _name: None,
         metered: Callable[[], bool | None] = is_metered,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._queue = queue
         self._connect = connect
@@ -84,6 +88,9 @@ class Daemon:
         self._timings = settings.durations
         self._observer = observer or Silent()
         self._monotonic = monotonic
+        self._notify = ServiceNotify(
+            os.environ if environ is None else environ, monotonic=monotonic
+        )
         self._world = World(clock, random, failpoint)
         self._readiness = Readiness(
             queue,
@@ -106,11 +113,14 @@ class Daemon:
         home = self._queue.home
         with Instance(home, clock=self._world.clock) as instance:
             stop.on_request(lambda: wake_daemon(home))
+            stop.on_request(self._notify.stopping)
             with self._shift(stop, None) as shift:
+                self._notify.ready("sending takes")
                 while not stop.requested:
                     shift.work()
                     if stop.requested:
                         break
+                    self._notify.status(self._in_one_line())
                     seconds = self._idle_seconds()
                     wake_at = datetime.fromtimestamp(self._world.clock() + seconds, UTC)
                     self._observer(UploaderIdle(wake_at))
@@ -151,6 +161,7 @@ class Daemon:
         while (left := deadline - self._monotonic()) > 0:
             if instance.wait_for_wake(min(left, _SPELL_SECONDS)):
                 return True
+            self._notify.alive()
             self._queue.require_in_place()
         return False
 
@@ -164,7 +175,13 @@ class Daemon:
             readiness=self._readiness,
             stop=stop,
             only=only,
+            alive=self._notify.alive,
         )
+
+    def _in_one_line(self) -> str:
+        counts = self._queue.counts()
+        waits = f", waiting: {counts.holds[0].why}" if counts.holds else ""
+        return f"{counts.unsent} unsent, {counts.uploaded} uploaded{waits}"
 
     def _idle_seconds(self) -> float:
         """How long nothing can be done, bounded by the poll interval."""

@@ -160,6 +160,20 @@ def m001_takes(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@migrations()
+def m002_watched(db: Database) -> None:
+    """Files of watched folders that have been dealt with."""
+    db.conn.execute(
+        """
+        CREATE TABLE watched (
+            path TEXT PRIMARY KEY,
+            size_bytes INTEGER NOT NULL, modified_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+            outcome TEXT NOT NULL, take_id TEXT, at_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
 _FIRST = (
     f"""
     CREATE TABLE takes (

@@ -57,6 +57,7 @@ class Shift:
         readiness: whether anything may be sent now.
         stop: ends the work.
         only: restrict to these takes.
+        alive: called often while takes are carried, for a watchdog.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Shift:
         readiness: Readiness,
         stop: Stop,
         only: Collection[str] | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._queue = queue
         self._connect = connect
@@ -80,6 +82,7 @@ class Shift:
         self._readiness = readiness
         self._stop = stop
         self._only = only
+        self._alive = alive
         # Host, process and a random part: unique without coordination, readable in a history.
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._lock_file = queue.home.workers / f"{self._owner}.lock"
@@ -160,6 +163,7 @@ class Shift:
             if self._stop.requested:
                 self._let_go(hands)
                 return
+            self._alive()
             hand = collect(self._done, seconds=_LOOK_SECONDS)
             if hand is None or hand not in hands:
                 continue

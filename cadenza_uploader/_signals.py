@@ -31,6 +31,10 @@ class Stop:
             for listener in self._listeners:
                 listener()
 
+    def is_set(self) -> bool:
+        """The same as `requested`, in the words of `threading.Event`, for libraries."""
+        return self._event.is_set()
+
     def on_request(self, listener: Callable[[], object]) -> None:
         """Call `listener` when a stop is asked for, to end a wait that a signal does not."""
         self._listeners.append(listener)

@@ -18,12 +18,13 @@ from cadenza_uploader._home import Home
 from cadenza_uploader._queue._leases import Setback
 from cadenza_uploader._queue._recovery import Recovery
 from cadenza_uploader._queue._verbs import Verbs
+from cadenza_uploader._queue._watched import WatchedFiles
 from cadenza_uploader.errors import QueueUnavailableError
 
 __all__ = ["Setback", "TakeQueue"]
 
 
-class TakeQueue(Verbs, Recovery):
+class TakeQueue(Verbs, Recovery, WatchedFiles):
     """The takes of one home directory. Safe to share between threads of one process."""
 
     @classmethod
