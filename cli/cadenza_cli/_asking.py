@@ -17,15 +17,27 @@ __all__ = ["ask_email", "ask_password", "confirm", "secret_from_stdin"]
 def ask_email() -> str:
     """Whose account."""
     _require_person("Give --email.")
-    answer: str = typer.prompt("E-mail", err=True)
-    return answer
+    return _ask("E-mail: ")
 
 
-def ask_password(*, confirm: bool = False) -> str:
-    """A password, not shown; typed twice with `confirm`."""
+def ask_password(*, twice: bool = False) -> str:
+    """A password, not shown; typed twice for a new one.
+
+    Raises:
+        CommandError: the two are not the same (exit 2).
+    """
+    from getpass import getpass
+
     _require_person("Give --password-stdin.")
-    answer: str = typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True)
-    return answer
+    password = getpass("Password: ", sys.stderr)
+    if twice and getpass("Once more: ", sys.stderr) != password:
+        raise CommandError(
+            "The two passwords are not the same.",
+            code="passwords_differ",
+            exit_code=ExitCode.USAGE,
+            next_step="Run the command again.",
+        )
+    return password
 
 
 def confirm(question: str) -> None:
@@ -36,7 +48,19 @@ def confirm(question: str) -> None:
         CommandError: nobody is here to answer (exit 2).
     """
     _require_person("Add --yes.")
-    typer.confirm(question, abort=True, err=True)
+    if _ask(f"{question} [y/N] ").lower() not in ("y", "yes"):
+        raise typer.Abort
+
+
+def _ask(question: str) -> str:
+    # Not typer.prompt: with its question on standard error it still writes a space to standard
+    # output, which would stand before the JSON document.
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise typer.Abort
+    return line.strip()
 
 
 def secret_from_stdin() -> str:

@@ -161,6 +161,9 @@ TABLE: Mapping[str, Advice] = {
     "QueueUnavailableError": Advice(
         ExitCode.FAILURE, "Free the disk, then try again: cadenza doctor"
     ),
+    "QueueUnavailableError": Advice(
+        ExitCode.FAILURE, "Free some disk space or make the directory writable, then try again."
+    ),
     "QueueTooNewError": Advice(ExitCode.FAILURE, "Update Cadenza on this machine."),
     "CredentialsError": Advice(ExitCode.SIGN_IN, _LOGIN),
     "FitFailedError": Advice(

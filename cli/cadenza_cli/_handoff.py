@@ -27,20 +27,22 @@ def hand_to_browser(
         timeout_seconds: how long the browser may take to start.
     """
     path = f"/{secrets.token_urlsafe(24)}"
+    taken: list[str] = []
     fetched = threading.Event()
 
     class Once(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if not secrets.compare_digest(self.path.encode(), path.encode()) or fetched.is_set():
+            if not secrets.compare_digest(self.path.encode(), path.encode()) or taken:
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
-            fetched.set()
+            taken.append(self.path)
             self.send_response(HTTPStatus.FOUND)
             self.send_header("Location", address)
             self.send_header("Referrer-Policy", "no-referrer")
             self.send_header("Cache-Control", "no-store")
             self.send_header("Content-Length", "0")
             self.end_headers()
+            fetched.set()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Nothing is logged."""

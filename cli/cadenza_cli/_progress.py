@@ -115,6 +115,9 @@ class Bars:
                     sent_bytes,
                     total_bytes,
                 )
+            case events.StageReached(take_id, stage) if stage < Stage.CONFIRMED:
+                # From a daemon only stages are seen: a bar without bytes says that it goes on.
+                self.move(f"send {take_id}", f"Sending {take_id[:8]} ({stage.word})", None, None)
             case events.TakeQueued():
                 self._end("copy ", "fit ")
             case events.TakeUploaded(take):
@@ -126,8 +129,8 @@ class Bars:
             case _:
                 pass
 
-    def move(self, key: str, words: str, done: int, total: int) -> None:
-        """Set a bar; `done` may go down when an attempt starts over."""
+    def move(self, key: str, words: str, done: int | None, total: int | None) -> None:
+        """Set a bar; `done` may go down when an attempt starts over, None keeps what it shows."""
         bar = self._bars.get(key)
         if bar is None:
             bar = self._bars[key] = self._progress.add_task(words, total=total)

@@ -57,13 +57,14 @@ def _open_browser(address: str) -> bool:
 
 @dataclass(slots=True)
 class World:
-    """What a test replaces: the clock, sleeping, the environment and the browser.
+    """What a test replaces: the clocks, sleeping, the environment and the browser.
 
     Attributes:
         common: options given before the command's name.
     """
 
     clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
     open_browser: Callable[[str], bool] = _open_browser

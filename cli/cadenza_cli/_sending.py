@@ -6,14 +6,16 @@ nothing; it only decides what the user is told and the exit code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from cadenza_cli._errors import ExitCode
 from cadenza_uploader.errors import QueueBusyError, TakeNotFoundError
-from cadenza_uploader.take import FailCode, Hold, Status, Take
+from cadenza_uploader.events import StageReached
+from cadenza_uploader.take import FailCode, Hold, Stage, Status, Take
 
 if TYPE_CHECKING:
     from cadenza_cli._run import Run
@@ -22,9 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "Sending", "exit_code", "outcome_of"]
 
-_POLL_SECONDS = 0.3
-#: Between two tries of a foreground `--wait` while there is no network.
-_PATIENCE_SECONDS = 15.0
+_POLL_SECONDS = 0.2
 #: How long the foreground waits through short back-offs before it leaves the take to later.
 _SHORT_SECONDS = 30.0
 
@@ -142,41 +142,50 @@ class Sending:
     observer: Observer
     wait: bool = False
     timeout_seconds: float | None = None
-    stage_changed: Callable[[Take], None] | None = None
 
     def go(self, take_ids: Sequence[str], stop: Stop) -> dict[str, Outcome]:
         """Send the takes here, or hand them to the daemon; the outcome of each."""
-        from cadenza_uploader import daemon_status, wake_daemon
+        from cadenza_uploader import wake_daemon
 
         deadline = self._deadline()
-        while True:
-            if daemon_status(self.run.home).running and wake_daemon(self.run.home):
+        told = False
+        while not stop.requested:
+            if wake_daemon(self.run.home):
                 if not self.wait:
-                    return self._outcomes(take_ids, busy=True)
+                    return self._outcomes(take_ids, with_daemon=True)
                 self._follow(take_ids, stop, deadline)
+                pause_seconds = 0.0
+            elif self._drained(take_ids, stop):
+                if not self.wait:
+                    break
+                pause_seconds = self._patience_seconds()
             else:
-                try:
-                    self._drain(take_ids, stop)
-                except QueueBusyError:
-                    # Somebody took the queue between the look and the step.
-                    self.run.world.sleep(_POLL_SECONDS)
-                    continue
-            outcomes = self._outcomes(take_ids, busy=False)
-            if not self.wait or stop.requested or not self._hopeful(outcomes.values()):
-                return outcomes
-            if self.run.world.clock() >= deadline:
-                return outcomes
-            stop.wait(min(_PATIENCE_SECONDS, deadline - self.run.world.clock()))
+                if not told:
+                    told = True
+                    self.run.out.note("Another command is sending just now; yours comes next.")
+                stop.wait(_POLL_SECONDS)
+                if self._late(deadline):
+                    break
+                continue
+            if self._late(deadline) or not _hopeful(self._outcomes(take_ids).values()):
+                break
+            stop.wait(min(pause_seconds, deadline - self.run.world.monotonic()))
+        return self._outcomes(take_ids)
 
     def _deadline(self) -> float:
         if self.timeout_seconds is None:
             return float("inf")
-        return self.run.world.clock() + self.timeout_seconds
+        return self.run.world.monotonic() + self.timeout_seconds
 
-    def _hopeful(self, outcomes: Collection[Outcome]) -> bool:
-        return any(outcome in _HOPEFUL for outcome in outcomes)
+    def _late(self, deadline: float) -> bool:
+        return self.run.world.monotonic() >= deadline
 
-    def _drain(self, take_ids: Sequence[str], stop: Stop) -> None:
+    def _patience_seconds(self) -> float:
+        """Between two tries while there is no network, or the server wants to be left alone."""
+        return self.run.settings.durations.probe_cap_seconds / 4
+
+    def _drained(self, take_ids: Sequence[str], stop: Stop) -> bool:
+        """Send them from here; False when somebody else owns the queue at the moment."""
         from cadenza_uploader import Daemon
 
         daemon = Daemon(
@@ -186,40 +195,49 @@ class Sending:
             observer=self.observer,
             store=self.run.credentials,
         )
-        daemon.drain(stop, only=take_ids, wait_seconds=_SHORT_SECONDS)
+        try:
+            daemon.drain(stop, only=take_ids, wait_seconds=_SHORT_SECONDS)
+        except QueueBusyError:
+            return False
+        return True
 
     def _follow(self, take_ids: Sequence[str], stop: Stop, deadline: float) -> None:
         """Watch the queue until the takes are settled, the daemon is gone or time is up."""
         from cadenza_uploader import daemon_status
 
-        seen: dict[str, tuple[Status, int]] = {}
-        while not stop.requested and self.run.world.clock() < deadline:
+        seen: dict[str, Stage] = {}
+        while not stop.requested and not self._late(deadline):
             for take in self._takes(take_ids):
-                state = (take.status, int(take.stage))
-                if seen.get(take.id) != state and self.stage_changed is not None:
-                    self.stage_changed(take)
-                seen[take.id] = state
-            outcomes = self._outcomes(take_ids, busy=True)
-            if not self._hopeful(outcomes.values()) or not daemon_status(self.run.home).running:
+                if seen.get(take.id) is not take.stage:
+                    seen[take.id] = take.stage
+                    self.observer(StageReached(take.id, take.stage))
+            settled = not _hopeful(self._outcomes(take_ids).values())
+            if settled or not daemon_status(self.run.home).running:
                 return
             stop.wait(_POLL_SECONDS)
 
     def _takes(self, take_ids: Sequence[str]) -> list[Take]:
         found: list[Take] = []
         for take_id in take_ids:
-            try:
+            # Somebody may have cancelled it meanwhile.
+            with suppress(TakeNotFoundError):
                 found.append(self.queue.get(take_id))
-            except TakeNotFoundError:
-                continue
         return found
 
-    def _outcomes(self, take_ids: Sequence[str], *, busy: bool) -> dict[str, Outcome]:
-        """Outcome of each take; with a daemon, what merely waits is in its hands."""
+    def _outcomes(
+        self, take_ids: Sequence[str], *, with_daemon: bool = False
+    ) -> dict[str, Outcome]:
+        """Outcome of each take; what merely waits is `with_daemon`, where one runs."""
         holds = [hold.hold for hold in self.queue.holds()]
         outcomes = dict.fromkeys(take_ids, Outcome.CANCELLED)
         for take in self._takes(take_ids):
             outcome = outcome_of(take, holds[0] if holds else None)
-            if busy and outcome in _HOPEFUL:
+            if with_daemon and outcome in _HOPEFUL:
                 outcome = Outcome.WITH_DAEMON
             outcomes[take.id] = outcome
         return outcomes
+
+
+def _hopeful(outcomes: Collection[Outcome]) -> bool:
+    """Whether waiting may still change something."""
+    return any(outcome in _HOPEFUL for outcome in outcomes)

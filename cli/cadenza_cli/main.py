@@ -17,11 +17,12 @@ from cadenza_cli import (
     doctor,
     explain,
     pieces,
-    queue,
     record,
+    rescue,
     review,
     server,
     submissions,
+    teacher,
     upload,
 )
 from cadenza_cli._app import app
@@ -39,10 +40,11 @@ _COMMANDS = {
     doctor: ("doctor",),
 }
 _GROUPS = {
-    "queue": queue.app,
+    "queue": rescue.app,
     "daemon": daemon.app,
     "submissions": submissions.app,
     "pieces": pieces.app,
+    "teacher": teacher.app,
     "server": server.app,
 }
 # The help shows them in this order rather than that of the imports.

@@ -147,7 +147,7 @@ def add_user(
     settings = _settings()
     from cadenza_server import admin
 
-    password = secret_from_stdin() if password_stdin else ask_password(confirm=True)
+    password = secret_from_stdin() if password_stdin else ask_password(twice=True)
     with _explained(admin.AdminError):
         user_id = admin.add_user(
             settings,

@@ -49,8 +49,11 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "queue gc",
         "queue ls",
         "queue pause",
+        "queue rebuild",
+        "queue reconcile",
         "queue resume",
         "queue retry",
+        "queue salvage",
         "queue show",
         "record",
         "review",
@@ -63,6 +66,9 @@ def test_the_commands_are_those_of_the_contract() -> None:
         "submissions ls",
         "submissions open",
         "submissions show",
+        "teacher remove",
+        "teacher set",
+        "teacher show",
         "upload",
         "whoami",
     ]
@@ -222,16 +228,6 @@ def test_debug_shows_the_traceback(how: str) -> None:
 # ── the log ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def loggers() -> Iterator[None]:
-    names = ("cadenza_client", "cadenza_uploader", "cadenza_cli")
-    yield
-    for name in names:
-        logging.getLogger(name).handlers = []
-        logging.getLogger(name).setLevel(logging.NOTSET)
-
-
-@pytest.mark.usefixtures("loggers")
 def test_the_log_is_cadenzas_own_and_never_that_of_httpx(capsys: Any) -> None:
     _invoke("look", world=World(env={"CADENZA_LOG": "info"}))
     assert logging.getLogger("cadenza_client").isEnabledFor(logging.INFO)
@@ -243,7 +239,6 @@ def test_the_log_is_cadenzas_own_and_never_that_of_httpx(capsys: Any) -> None:
     assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
 
 
-@pytest.mark.usefixtures("loggers")
 def test_a_log_level_that_is_none_is_a_usage_error() -> None:
     result = _invoke("look", world=World(env={"CADENZA_LOG": "loud"}))
     assert result.exit_code == 2
