@@ -29,9 +29,9 @@ class Folder:
         self.errors: dict[str, Exception] = {}
         self.taken: list[str] = []
 
-    def watch(self, **options: float) -> FolderWatch:
+    def watch(self, settle_seconds: float = 3.0) -> FolderWatch:
         return FolderWatch(
-            self.path, self.queue, self.take_in, self.told.append, self.clock, **options
+            self.path, self.queue, self.take_in, self.told.append, self.clock, settle_seconds
         )
 
     def take_in(self, path: Path) -> Intake:
