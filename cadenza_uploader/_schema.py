@@ -174,6 +174,12 @@ def m002_watched(db: Database) -> None:
     )
 
 
+@migrations()
+def m003_delays(db: Database) -> None:
+    """How long a take was meant to wait: what a clock set back cannot stretch (K02)."""
+    db.conn.execute("ALTER TABLE takes ADD COLUMN delay_ms INTEGER NOT NULL DEFAULT 0")
+
+
 _FIRST = (
     f"""
     CREATE TABLE takes (

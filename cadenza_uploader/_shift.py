@@ -142,6 +142,7 @@ class Shift:
         self._queue.require_in_place()
         try:
             self._put_back_strays()
+            self._queue.clamp_due(self._timings.backoff)
             self._queue.revive_due()
             self._clean_leftovers()
             self._relieved()

@@ -8,6 +8,12 @@ from cadenza_uploader._states import FailCode
 from cadenza_uploader.take import Take
 
 
+_CLAMPED = (
+    "min(CASE status WHEN 'failed' THEN :failed ELSE :waiting END, "
+    "CASE delay_ms WHEN 0 THEN due_ms ELSE :now + delay_ms END)"
+)
+
+
 class Recovery(Leases):
     """Freeing the takes of dead workers, reviving failed ones, taming wrong clocks."""
 
@@ -28,7 +34,7 @@ class Recovery(Leases):
         # Dead before an outcome: the create may have reached the server.
         return self._settle(
             take,
-            "status = 'pending', lease_owner = NULL, due_ms = :due, "
+            "status = 'pending', lease_owner = NULL, due_ms = :due, delay_ms = max(0, :due - :now), "
             "create_sent = CASE WHEN stage = 0 THEN 1 ELSE create_sent END",
             {"due": due_ms},
             [],
@@ -44,13 +50,15 @@ class Recovery(Leases):
         )
 
     def clamp_due(self, policy: BackoffPolicy) -> int:
-        """Bring back times that a wrong clock put too far ahead (K02, recovery step 7)."""
+        """Bring back times that a clock set back would stretch (K02, recovery step 7, I12).
+
+        No take waits longer than it was told to when it was put back, nor longer than the policy
+        ever says.
+        """
         now_ms, latest = self._now_ms(), 2**62
         return self._update(
-            "UPDATE takes SET updated_ms = :now, "
-            "due_ms = CASE status WHEN 'failed' THEN :failed ELSE :waiting END "
-            "WHERE due_ms > CASE status WHEN 'failed' THEN :failed ELSE :waiting END "
-            "AND status <> 'uploading'",
+            f"UPDATE takes SET updated_ms = :now, due_ms = {_CLAMPED} "  # noqa: S608 - a constant
+            f"WHERE due_ms > {_CLAMPED} AND status <> 'uploading'",
             {
                 "failed": policy.clamp_ms(latest, now_ms, failed=True),
                 "waiting": policy.clamp_ms(latest, now_ms, failed=False),

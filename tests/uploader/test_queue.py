@@ -341,6 +341,16 @@ def test_a_clock_that_was_wrong_cannot_freeze_a_take(queue: TakeQueue, clock: Cl
     assert due <= datetime.fromtimestamp(NOON + 86_400, UTC)
 
 
+def test_a_clock_set_back_stretches_no_wait(queue: TakeQueue, clock: Clock) -> None:
+    """K02: five minutes stay five minutes, whatever the wall clock says meanwhile."""
+    add_take(queue)
+    queue.delayed(claimed(queue), BUSY, round((NOON + 300) * 1000), attempts=[])
+    clock.advance(-3600)
+    assert queue.clamp_due(BackoffPolicy()) == 1
+    assert queue.list()[0].due_at == datetime.fromtimestamp(NOON - 3300, UTC)
+    assert queue.clamp_due(BackoffPolicy()) == 0
+
+
 # ── cancel and forget ──────────────────────────────────────────────────────────────────────────
 
 
