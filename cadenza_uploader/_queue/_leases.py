@@ -109,7 +109,8 @@ class Leases(Reading):
         return self._settle(
             take,
             "status = 'pending', lease_owner = NULL, claims = 0, attempts = attempts + 1, "
-            "due_ms = :due, delay_ms = max(0, :due - :now), last_error_code = :code, last_error = :sentence, "
+            "due_ms = :due, delay_ms = max(0, :due - :now), "
+            "last_error_code = :code, last_error = :sentence, "
             "create_sent = max(create_sent, :create_sent)",
             {**_setback(setback), "due": due_ms, "create_sent": int(take.create_sent)},
             attempts,
@@ -151,7 +152,8 @@ class Leases(Reading):
             take,
             "status = 'failed', lease_owner = NULL, claims = 0, fail_code = :fail, "
             "attempts = attempts + :counted, due_ms = :due, delay_ms = max(0, :due - :now), "
-            "last_error_code = :code, last_error = :sentence, create_sent = max(create_sent, :create_sent)",
+            "last_error_code = :code, last_error = :sentence, "
+            "create_sent = max(create_sent, :create_sent)",
             {
                 **_setback(setback),
                 "create_sent": int(take.create_sent),
@@ -186,7 +188,8 @@ class Leases(Reading):
     def cleanup_delayed(self, take: Take, setback: Setback, due_ms: int) -> None:
         """The files cannot be removed yet; the upload itself is done (F05)."""
         self._update(
-            "UPDATE takes SET due_ms = :due, delay_ms = max(0, :due - :now), last_error_code = :code, last_error = :sentence, "
+            "UPDATE takes SET due_ms = :due, delay_ms = max(0, :due - :now), "
+            "last_error_code = :code, last_error = :sentence, "
             "updated_ms = :now WHERE id = :id AND stage = :confirmed",
             {**_setback(setback), **_CLEANUP, "id": take.id, "due": due_ms},
         )

@@ -7,7 +7,6 @@ from cadenza_uploader._queue._leases import Leases, Setback
 from cadenza_uploader._states import FailCode
 from cadenza_uploader.take import Take
 
-
 _CLAMPED = (
     "min(CASE status WHEN 'failed' THEN :failed ELSE :waiting END, "
     "CASE delay_ms WHEN 0 THEN due_ms ELSE :now + delay_ms END)"
@@ -34,7 +33,8 @@ class Recovery(Leases):
         # Dead before an outcome: the create may have reached the server.
         return self._settle(
             take,
-            "status = 'pending', lease_owner = NULL, due_ms = :due, delay_ms = max(0, :due - :now), "
+            "status = 'pending', lease_owner = NULL, "
+            "due_ms = :due, delay_ms = max(0, :due - :now), "
             "create_sent = CASE WHEN stage = 0 THEN 1 ELSE create_sent END",
             {"due": due_ms},
             [],
