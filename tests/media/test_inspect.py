@@ -141,6 +141,29 @@ def test_bombs_are_refused_under_the_memory_limit(clips: Clips, name: str) -> No
     assert not isinstance(caught.value, ProbeTimeoutError | ProbeCrashedError)
 
 
+def test_giant_picture_is_refused_by_its_header_before_memory_is_taken_for_it(
+    clips: Clips,
+) -> None:
+    """88 kB that cost 730 MB in the opening alone, when FFmpeg is not told (85-media §0.6)."""
+    program = (
+        "import resource, sys\n"
+        "from cadenza_uploader._media import MediaError, probe_in_process\n"
+        "try: probe_in_process(sys.argv[1])\n"
+        "except MediaError as error: print(error.code, error.measured)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(clips["bomb_sps.mp4"])],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    code, measured, most_kilobytes = told.stdout.split()
+    assert (code, measured) == ("too_many_pixels", "16240x16240")
+    assert int(most_kilobytes) < 300_000
+
+
 def test_file_that_makes_libav_spin_is_stopped_by_the_processor_limit(clips: Clips) -> None:
     """One changed byte, 0.6 s of processor for each fragment (85-media §0.2)."""
 

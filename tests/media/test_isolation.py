@@ -187,6 +187,20 @@ def test_limits_come_before_libav_and_the_seal_before_the_first_byte(
     assert b'"black"' in out.written
 
 
+def test_memory_limit_is_left_out_where_the_system_refuses_it(
+    noted_limits: list[tuple[int, tuple[int, int]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+
+    child_module.set_limits(ORDER)
+
+    assert [which for which, _ in noted_limits] == [
+        resource.RLIMIT_CORE,
+        resource.RLIMIT_FSIZE,
+        resource.RLIMIT_CPU,
+    ]
+
+
 def test_fit_is_the_other_job(
     clips: Clips,
     tmp_path: Path,

@@ -1,7 +1,10 @@
 """What is measured in each kind of clip (85-media §2), in this very process."""
 
 import errno
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,7 @@ from cadenza_uploader._media import (
     probe_in_process,
 )
 from cadenza_uploader._media._limits import advice
+from cadenza_uploader._media._measure import _note, _Scan
 from cadenza_uploader._media._source import opened, read_at
 from tests.media.boxes import find
 from tests.media.cases import OTHER_THINGS, Clips
@@ -287,6 +291,28 @@ def test_nothing_is_read_from_before_the_file(clips: Clips) -> None:
         assert read_at(fd, 64, -1) == b""
         assert read_at(fd, -1, 0) == b""
         assert read_at(fd, 8, 0)[4:] == b"ftyp"
+
+
+def test_packets_without_time_or_length_are_placed_as_well_as_can_be() -> None:
+    """Some demuxers leave one of the two out; the last picture still lasts its frame."""
+    video = SimpleNamespace(index=0, type="video", average_rate=Fraction(25), base_rate=None)
+    media: Any = SimpleNamespace(video=video)
+    scan = _Scan()
+
+    for stream, pts, dts, duration in (
+        (0, None, None, 40),  # nowhere: left out
+        (0, None, 960, 40),
+        (0, 1000, 990, None),  # 1/25 s is added
+        (1, 1010, 1010, None),  # sound: nothing is added
+    ):
+        packet: Any = SimpleNamespace(
+            stream_index=stream, pts=pts, dts=dts, duration=duration, time_base=Fraction(1, 1000)
+        )
+        _note(packet, scan, media)
+
+    assert (scan.spans[0].start, scan.spans[0].end) == pytest.approx((0.96, 1.04))
+    assert scan.spans[0].packets == 2
+    assert (scan.spans[1].start, scan.spans[1].end) == pytest.approx((1.01, 1.01))
 
 
 def test_scratched_recording_keeps_its_length(clips: Clips) -> None:
