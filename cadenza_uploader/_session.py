@@ -48,7 +48,7 @@ def connect(settings: Settings, store: CredentialStore, *, transport: Any = None
         store: where the sign-in is kept.
         transport: an httpx transport, for tests.
     """
-    from cadenza_client import CadenzaClient, Timeouts
+    from cadenza_client import CadenzaClient, RetryPolicy, Timeouts
 
     durations = settings.durations
     return CadenzaClient(
@@ -59,6 +59,11 @@ def connect(settings: Settings, store: CredentialStore, *, transport: Any = None
             api_seconds=durations.reply_seconds,
             idle_seconds=durations.inactivity_seconds,
             reply_seconds=durations.reply_seconds,
+        ),
+        retry=RetryPolicy(
+            attempts=durations.quick_tries,
+            base_seconds=durations.quick_base_seconds,
+            cap_seconds=durations.quick_cap_seconds,
         ),
         storage_hosts=settings.storage_hosts,
         transport=transport,

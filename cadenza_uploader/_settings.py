@@ -41,6 +41,9 @@ class Timings:
     inactivity_seconds: float
     reply_seconds: float
     connect_seconds: float
+    quick_tries: int = 3
+    quick_base_seconds: float = 0.5
+    quick_cap_seconds: float = 8.0
 
     @classmethod
     def real(cls) -> Timings:
@@ -53,7 +56,7 @@ class Timings:
         backoff = BackoffPolicy(
             base_seconds=0.05, cap_seconds=1.0, slow_seconds=2.0, exhausted_seconds=1.0
         )
-        return cls(backoff, 0.1, 0.5, 0.5, 4.0, 1.0, 1.0, 2.0, 1.0)
+        return cls(backoff, 0.1, 0.5, 0.5, 4.0, 1.0, 1.0, 2.0, 1.0, 2, 0.02, 0.1)
 
 
 class Settings(BaseSettings):
