@@ -189,7 +189,7 @@ def loop(folder: Path, seconds: float) -> RunningServer:
     step("what is where")
     tell("your file", f"{short(recording)}, untouched")
     tell("queue", f"{short(home.database)}: the take, its attempts, its receipt")
-    tell("store", short(next((folder / "server").rglob(f"{take.id}*"))))
+    tell("store", short(next((folder / "server").rglob(f"{take.id}.mp4"))))
     tell("trail", ", ".join(events))
     return server
 
