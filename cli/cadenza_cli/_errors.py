@@ -159,9 +159,6 @@ TABLE: Mapping[str, Advice] = {
         "`cadenza queue rebuild` writes it anew from the recordings; none is lost.",
     ),
     "QueueUnavailableError": Advice(
-        ExitCode.FAILURE, "Free the disk, then try again: cadenza doctor"
-    ),
-    "QueueUnavailableError": Advice(
         ExitCode.FAILURE, "Free some disk space or make the directory writable, then try again."
     ),
     "QueueTooNewError": Advice(ExitCode.FAILURE, "Update Cadenza on this machine."),

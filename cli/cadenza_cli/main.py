@@ -13,6 +13,7 @@ import typer
 from cadenza_cli import (
     _options,
     auth,
+    conformance,
     daemon,
     doctor,
     explain,
@@ -46,6 +47,7 @@ _GROUPS = {
     "pieces": pieces.app,
     "teacher": teacher.app,
     "server": server.app,
+    "conformance": conformance.app,
 }
 # The help shows them in this order rather than that of the imports.
 _ORDER = [name for names in _COMMANDS.values() for name in names]
