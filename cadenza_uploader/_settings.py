@@ -54,7 +54,11 @@ class Timings:
     def fast(cls) -> Timings:
         """The same proportions in fractions of a second, for tests and the conformance kit."""
         backoff = BackoffPolicy(
-            base_seconds=0.05, cap_seconds=1.0, slow_seconds=2.0, exhausted_seconds=1.0
+            base_seconds=0.05,
+            cap_seconds=1.0,
+            slow_seconds=2.0,
+            exhausted_seconds=1.0,
+            hint_cap_seconds=10.0,
         )
         return cls(backoff, 0.1, 0.5, 0.5, 4.0, 1.0, 1.0, 2.0, 1.0, 2, 0.02, 0.1)
 
