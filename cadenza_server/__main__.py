@@ -20,8 +20,12 @@ def main() -> int:
             name = ".".join(str(part) for part in problem["loc"]) or "settings"
             sys.stderr.write(f"{name}: {problem['msg']}\n")
         return 2
-    serve(settings, on_ready=lambda url: sys.stderr.write(f"Cadenza is at {url}\n"))
+    serve(settings, on_ready=_announce)
     return 0
+
+
+def _announce(url: str) -> None:
+    sys.stderr.write(f"Cadenza is at {url}\n")
 
 
 if __name__ == "__main__":

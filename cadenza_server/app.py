@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -24,6 +25,7 @@ from cadenza_server.limits import RateLimiter
 from cadenza_server.middleware import RequestScope
 from cadenza_server.routes import identity, pieces, practice, review, submissions
 from cadenza_server.settings import ServerSettings
+from cadenza_server.submissions import is_sealed
 
 _EXPOSED = (
     "Link",
@@ -102,7 +104,12 @@ def create_app(
     ):
         app.include_router(router)
     storage = StorageEndpoint(
-        files, signer, clock, settings.max_upload_bytes, settings.upload_idle_seconds
+        files=files,
+        signer=signer,
+        clock=clock,
+        max_bytes=settings.max_upload_bytes,
+        idle_seconds=settings.upload_idle_seconds,
+        is_sealed=partial(is_sealed, db),
     )
     app.router.routes.append(Route("/storage/{key:path}", endpoint=storage))
     if settings.cors_origins:

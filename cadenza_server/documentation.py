@@ -63,7 +63,7 @@ def add_storage_paths(document: dict[str, Any]) -> dict[str, Any]:
         _parameter("query", "sig", "HMAC-SHA256 over all of it"),
     ]
     binary = {"schema": {"type": "string", "format": "binary"}}
-    put = {
+    put: dict[str, Any] = {
         "operationId": "put_object",
         "summary": "Store an object, exactly as it was promised when the URL was signed",
         "requestBody": {"required": True, "content": {"video/mp4": binary, "image/jpeg": binary}},
@@ -72,7 +72,7 @@ def add_storage_paths(document: dict[str, Any]) -> dict[str, Any]:
             **_storage_refusals(400, 403, 411, 412, 503),
         },
     }
-    reads = {
+    reads: dict[str, dict[str, Any]] = {
         method: {
             "operationId": f"{method}_object",
             "summary": summary,

@@ -29,7 +29,12 @@ Sha256 = Annotated[
     StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True),
     Field(examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]),
 ]
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+# PostgreSQL stores no NUL in text, and nobody types one.
+NO_NUL = r"^[^\x00]*$"
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL),
+]
 
 
 class _Body(BaseModel):
@@ -69,7 +74,9 @@ class Health(_Answer):
 class Login(_Body):
     """Sign in with a password."""
 
-    email: Annotated[str, StringConstraints(max_length=254)] = Field(examples=["ada@example.org"])
+    email: Annotated[str, StringConstraints(max_length=254, pattern=NO_NUL)] = Field(
+        examples=["ada@example.org"]
+    )
     password: Annotated[str, StringConstraints(max_length=1024)] = Field(repr=False)
 
 
@@ -107,7 +114,7 @@ class NewPiece(_Body):
 
     title: Title
     page_count: Count | None = None
-    pdf_filename: Annotated[str, StringConstraints(max_length=255)] | None = None
+    pdf_filename: Annotated[str, StringConstraints(max_length=255, pattern=NO_NUL)] | None = None
     shared_from_piece_id: UUID | None = None
 
 
@@ -149,7 +156,7 @@ class NewExercise(_Body):
     piece_id: UUID | None = None
     order_index: Annotated[int, Field(strict=True, ge=0, le=10_000)] | None = None
     recommended_time_seconds: Count | None = None
-    intentions: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    intentions: Annotated[str, StringConstraints(max_length=2000, pattern=NO_NUL)] | None = None
     start_page: Count | None = None
 
 
@@ -234,7 +241,7 @@ class NewSubmission(_Body):
     piece_id: UUID | None = None
     session_id: UUID | None = None
     duration_seconds: Annotated[int, Field(strict=True, ge=1, le=MAX_SECONDS)]
-    notes: Annotated[str, StringConstraints(max_length=MAX_NOTES)] | None = None
+    notes: Annotated[str, StringConstraints(max_length=MAX_NOTES, pattern=NO_NUL)] | None = None
 
     id: UUID | None = Field(default=None, description="made by the client; repeats are safe (B-19)")
     size_bytes: Annotated[int, Field(strict=True, ge=1, le=_BIG)] | None = None

@@ -21,6 +21,13 @@ _RATES: dict[str, dict[str, int]] = {
 }
 
 
+def _check_secret(name: str, secret: SecretStr) -> None:
+    if secret.get_secret_value() == DEV_SECRET:
+        raise ValueError(f"{name} must be set to a secret of your own outside dev")
+    if len(secret.get_secret_value()) < MIN_SECRET_LENGTH:
+        raise ValueError(f"{name} needs at least {MIN_SECRET_LENGTH} characters outside dev")
+
+
 class ServerSettings(BaseSettings):
     """Everything the server can be told. Names in the environment carry the prefix `CADENZA_`.
 
@@ -30,7 +37,11 @@ class ServerSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="CADENZA_", extra="ignore", populate_by_name=True, frozen=True
+        env_prefix="CADENZA_",
+        extra="ignore",
+        populate_by_name=True,
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     env: Literal["dev", "staging", "prod"] = "dev"
@@ -90,11 +101,9 @@ class ServerSettings(BaseSettings):
     def _refuse_default_secrets(self) -> Self:
         if self.env == "dev":
             return self
-        secret = self.secret.get_secret_value()
-        if secret == DEV_SECRET:
-            raise ValueError(f"CADENZA_SECRET must be set when CADENZA_ENV is {self.env}")
-        if len(secret) < MIN_SECRET_LENGTH:
-            raise ValueError(f"CADENZA_SECRET needs at least {MIN_SECRET_LENGTH} characters")
+        _check_secret("CADENZA_SECRET", self.secret)
+        for secret in self.previous_secrets.values():
+            _check_secret("CADENZA_PREVIOUS_SECRETS", secret)
         return self
 
     @property

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from cadenza_server.access import Action, Actor, Subject, require, subject_of
+from cadenza_server.database import Database
 from cadenza_server.errors import ApiError
 from cadenza_server.pagination import SortKey, after, read_cursor, write_cursor
 from cadenza_server.schemas import SubmissionOut
@@ -26,6 +27,7 @@ from cadenza_server.tables import (
     User,
     VideoSubmission,
 )
+from cadenza_server.uploads import is_frozen
 
 _ExercisePiece = aliased(Piece)
 _SessionRoutine = aliased(Routine)
@@ -93,6 +95,22 @@ def find_view(session: Session, submission_id: UUID) -> View | None:
     """One submission, deleted or not, whoever asks: for callers that have checked already."""
     row = session.execute(_select().where(col(VideoSubmission.id) == submission_id)).first()
     return View(*row) if row else None
+
+
+def is_sealed(db: Database, key: str) -> bool:
+    """Whether the object under this key belongs to a submission whose bytes are settled."""
+    video_key = key.removesuffix("_thumb.jpg") + ".mp4" if key.endswith("_thumb.jpg") else key
+    query = (
+        select(MediaAsset, VideoSubmission)
+        .join(VideoSubmission, col(VideoSubmission.id) == MediaAsset.id)
+        .where(col(MediaAsset.s3_key) == video_key)
+    )
+    with db.reading() as session:
+        row = session.execute(query).first()
+    if row is None:
+        return False
+    asset, submission = row
+    return is_frozen(asset, submission) if key == video_key else asset.thumbnail_s3_key == key
 
 
 def to_wire(view: Shown, storage: Storage, *, expires_in: int) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import BinaryIO, NamedTuple
@@ -82,6 +83,7 @@ class StorageEndpoint:
         clock: decides what has expired.
         max_bytes: longest body a PUT may have.
         idle_seconds: how long a sender may be silent before it gets `RequestTimeout`.
+        is_sealed: whether the object under a key must stay as it is, whatever was signed once.
     """
 
     files: FileStore
@@ -89,25 +91,29 @@ class StorageEndpoint:
     clock: Clock
     max_bytes: int
     idle_seconds: float
+    is_sealed: Callable[[str], bool]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive)
-        key = str(scope["path_params"]["key"])
-        body = _Body(request, receive)
+        with ExitStack() as opened:
+            await self._answer(Request(scope, receive), opened, send)
+
+    async def _answer(self, request: Request, opened: ExitStack, send: Send) -> None:
+        key = str(request.path_params["key"])
+        body = _Body(request)
         try:
             self._authorise(request, key)
             if request.method == "PUT":
                 response = await self._put(request, key, body)
             else:
-                response = await self._get(request, key)
+                response = await self._get(request, key, opened)
         except _SenderGoneError:
             return
         except (StorageUnavailableError, _RefusedError) as error:
             refused = error if isinstance(error, _RefusedError) else _unavailable()
             response = refusal(
                 refused.code,
-                request_id=str(scope.get("cadenza.request_id", "")),
+                request_id=str(request.scope.get("cadenza.request_id", "")),
                 key=key,
                 message=refused.message,
                 extra=refused.extra,
@@ -146,8 +152,7 @@ class StorageEndpoint:
             raise _RefusedError("EntityTooLarge", extra={"MaxSizeAllowed": str(self.max_bytes)})
         expected = _expected_digests(request.headers)
         keep = request.headers.get("if-none-match") == "*"
-        if keep and self.files.exists(key):
-            raise _RefusedError("PreconditionFailed", extra={"Condition": "If-None-Match"})
+        self._check_replaceable(key, keep=keep)
         incoming = await run_sync(self.files.receive, key)
         with incoming:
             pending = bytearray()
@@ -157,32 +162,37 @@ class StorageEndpoint:
                     await run_sync(incoming.write, pending)
                     pending = bytearray()
             content_type = request.headers.get("content-type", "binary/octet-stream")
+            # Asked again: it may have been confirmed while these bytes were on their way.
+            self._check_replaceable(key, keep=keep)
             stored = await run_sync(_finish, incoming, pending, expected, content_type, keep)
         headers = {"ETag": stored.etag}
         if expected.sha256 is not None:
             headers["x-amz-checksum-sha256"] = base64.b64encode(expected.sha256).decode()
         return Response(status_code=200, headers=headers)
 
-    async def _get(self, request: Request, key: str) -> Response:
+    def _check_replaceable(self, key: str, *, keep: bool) -> None:
+        """What is there may be replaced unless the sender, or the server, says it must stay.
+
+        S3 knows only the first. The second closes what a v1 client's URL leaves open, on which
+        no condition could be signed (SEC-08).
+        """
+        if self.files.exists(key) and (keep or self.is_sealed(key)):
+            raise _RefusedError("PreconditionFailed", extra={"Condition": "If-None-Match"})
+
+    async def _get(self, request: Request, key: str, opened: ExitStack) -> Response:
         found = await run_sync(self.files.open, key)
         if found is None:
             raise _RefusedError("NoSuchKey", extra={"Key": key})
         stored, file = found
-        try:
-            response = _read_answer(request, stored, file)
-        except BaseException:
-            file.close()
-            raise
-        if not isinstance(response, StreamingResponse):
-            file.close()
-        return response
+        opened.enter_context(file)
+        return _read_answer(request, stored, file)
 
 
 class _Body:
     """The request's body: read once, counted, and if refused, not read at all."""
 
-    def __init__(self, request: Request, receive: Receive) -> None:
-        self._receive = receive
+    def __init__(self, request: Request) -> None:
+        self._receive = request.receive
         self._asks_first = request.headers.get("expect", "").lower() == "100-continue"
         chunked = "transfer-encoding" in request.headers
         self._unread = chunked or request.headers.get("content-length", "0") != "0"
@@ -325,14 +335,13 @@ def _read_answer(request: Request, stored: StoredObject, file: BinaryIO) -> Resp
 
 
 async def _blocks(file: BinaryIO, start: int, end: int) -> AsyncIterator[bytes]:
-    with file:
-        await run_sync(file.seek, start)
-        while start < end:
-            block = await run_sync(file.read, min(_BLOCK_BYTES, end - start))
-            if not block:
-                return  # truncated under us: a short answer is an error the reader sees
-            start += len(block)
-            yield block
+    await run_sync(file.seek, start)
+    while start < end:
+        block = await run_sync(file.read, min(_BLOCK_BYTES, end - start))
+        if not block:
+            return  # truncated under us: a short answer is an error the reader sees
+        start += len(block)
+        yield block
 
 
 def _etags(header: str) -> list[str]:

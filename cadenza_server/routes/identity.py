@@ -19,13 +19,13 @@ from cadenza_server.context import (
 )
 from cadenza_server.documentation import refusals
 from cadenza_server.errors import ApiError
-from cadenza_server.schemas import Health, Login, SignIn, TeacherChosen, UserOut
+from cadenza_server.schemas import NO_NUL, Health, Login, SignIn, TeacherChosen, UserOut
 from cadenza_server.tables import User
 from cadenza_server.teaching import choose_teacher, remove_teacher
 
 open_router = APIRouter(tags=["identity"], route_class=OpenRoute)
 router = APIRouter(tags=["identity"], route_class=SignedInRoute)
-Email = Annotated[str, Query(max_length=254, examples=["teacher@example.org"])]
+Email = Annotated[str, Query(max_length=254, pattern=NO_NUL, examples=["teacher@example.org"])]
 
 
 @open_router.get("/health", responses=refusals(signed_in=False))

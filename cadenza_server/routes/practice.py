@@ -111,13 +111,14 @@ def my_current_routine(ctx: ContextDep) -> RoutineOut | None:
     status_code=201,
     responses=refusals("invalid", "invalid_id", "not_found", "forbidden"),
 )
-def start_session(ctx: ContextDep, body: StartSession) -> PracticeSessionOut:
+def start_session(ctx: ContextDep, body: StartSession | None = None) -> PracticeSessionOut:
     """Begin to practise."""
+    routine_id = body.routine_id if body else None
     with ctx.db.writing() as session:
-        if body.routine_id is not None:
-            load_routine(session, ctx.actor, body.routine_id, "see")
+        if routine_id is not None:
+            load_routine(session, ctx.actor, routine_id, "see")
         practice = PracticeSession(
-            user_id=ctx.actor.id, routine_id=body.routine_id, started_at=ctx.now()
+            user_id=ctx.actor.id, routine_id=routine_id, started_at=ctx.now()
         )
         session.add(practice)
         session.flush()

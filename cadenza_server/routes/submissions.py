@@ -111,9 +111,9 @@ def upload_url(
         "unsupported_media",
     ),
 )
-def confirm_upload(ctx: ContextDep, submission_id: UUID, body: Confirm) -> Confirmed:
+def confirm_upload(ctx: ContextDep, submission_id: UUID, body: Confirm | None = None) -> Confirmed:
     """Have the server check what it stored, and get the receipt (B-01). May be repeated."""
-    return confirm(ctx, submission_id, body)
+    return confirm(ctx, submission_id, body or Confirm())
 
 
 @router.get(

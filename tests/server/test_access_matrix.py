@@ -137,12 +137,15 @@ def test_every_route_has_a_row(world: World) -> None:
 def test_no_route_answers_a_forged_or_foreign_token(world: World) -> None:
     import jwt
 
+    key = world.services.keyring.key("token")
+    assert key is not None
     forged = [
         "dev_token_user_9999",
         "dev_token_user_-1",
         "dev_token_user_1 ",
         jwt.encode({"sub": "1", "exp": 2**40}, "x" * 32, algorithm="HS256"),
-        jwt.encode({"sub": "1", "exp": 2**40}, None, algorithm="none"),
+        jwt.encode({"sub": "1", "exp": 2**40}, "", algorithm="none"),
+        jwt.encode({"sub": str(2**40), "exp": 2**40}, key, algorithm="HS256"),
         "",
         "a.b.c",
     ]

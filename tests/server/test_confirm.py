@@ -147,6 +147,15 @@ def test_a_confirm_of_something_else_after_the_fact_is_refused(world: World) -> 
     assert _state(world, submission_id)["media_state"] == "uploaded"
 
 
+def test_a_confirm_may_say_nothing_at_all(world: World) -> None:
+    submission_id = world.uploaded_v1()
+
+    response = world.ask("student", "POST", f"/video-submissions/{submission_id}/confirm")
+
+    assert response.status_code == 200
+    assert response.json()["receipt"]["sha256"] == facts(MP4)["sha256"]
+
+
 def test_only_the_owner_confirms(world: World) -> None:
     submission_id = world.uploaded_v1()
 

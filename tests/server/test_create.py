@@ -327,7 +327,7 @@ def test_a_piece_of_the_assigned_routine_may_be_recorded(world: World) -> None:
 
 
 def test_what_only_the_server_may_say_is_ignored(world: World) -> None:
-    forged = {
+    forged: dict[str, Any] = {
         "user_id": world.people["other_student"],
         "s3_key": "somewhere/else.mp4",
         "thumbnail_s3_key": "somewhere/else.jpg",

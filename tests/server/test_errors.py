@@ -16,6 +16,7 @@ from cadenza_server.errors import ApiError, problem
 from tests.server.world import MP4, InProcess, World, declared, facts
 
 CANARY = "canary-5ecret"
+SURROGATE = b'{"duration_seconds": 5, "notes": "\\ud800"}'
 
 
 def _check_shape(response: httpx.Response) -> dict[str, Any]:
@@ -44,6 +45,9 @@ def _check_shape(response: httpx.Response) -> dict[str, Any]:
         ("POST", "/video-submissions", {"content": b""}, (422, "invalid")),
         ("POST", "/video-submissions", {"content": b"\xff\xfe"}, (422, "invalid")),
         ("POST", "/video-submissions", {"content": b"[" * 30_000}, (422, "invalid")),
+        ("POST", "/video-submissions", {"content": SURROGATE}, (422, "invalid")),
+        ("POST", "/pieces", {"json": {"title": "a\0b"}}, (422, "invalid")),
+        ("POST", "/auth/dev-login?email=%00", {}, (422, "invalid")),
         ("POST", "/video-submissions", {"json": []}, (422, "invalid")),
         ("POST", "/video-submissions", {"json": None}, (422, "invalid")),
         ("POST", "/video-submissions", {"content": b"x" * 65_537}, (413, "too_large")),

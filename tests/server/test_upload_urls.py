@@ -128,3 +128,29 @@ def test_the_public_url_is_what_clients_are_sent_to(make_world: Callable[..., Wo
     assert f"{parts.scheme}://{parts.netloc}" == "https://cadenza.example"
     assert parts.path.startswith("/app/storage/dev/cadenza/videos/")
     assert set(parse_qs(parts.query)) == {"exp", "kid", "sig", "signed"}
+
+
+def test_a_v1_url_that_outlives_the_review_replaces_nothing(world: World) -> None:
+    # No condition could be signed into it; the store itself knows that these bytes are settled.
+    answer = world.create()
+    submission_id = answer["submission"]["id"]
+    world.put(answer, MP4)
+    world.put(answer, JPEG, "thumbnail")
+    assert world.put(answer, MP4).status_code == 200, "an honest repeat"
+    world.ask("teacher", "PATCH", f"/video-submissions/{submission_id}/reviewed")
+
+    overwrite = world.put(answer, OTHER)
+    thumbnail = world.put(answer, JPEG + b"other", "thumbnail")
+
+    assert (overwrite.status_code, thumbnail.status_code) == (412, 412)
+    playback = world.ask("teacher", "GET", f"/video-submissions/{submission_id}/video-url").json()
+    assert world.http.get(playback["video_url"]).content == MP4
+    assert world.http.get(playback["thumbnail_url"]).content == JPEG
+
+
+def test_nor_one_that_outlives_the_confirm(world: World) -> None:
+    answer = world.create()
+    world.put(answer, MP4)
+    world.confirm(answer["submission"]["id"], **facts(MP4))
+
+    assert world.put(answer, OTHER).status_code == 412
