@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -55,9 +55,18 @@ def _open_browser(address: str) -> bool:
     return webbrowser.open(address)
 
 
+def _run_program(words: Sequence[str]) -> int:
+    import subprocess
+
+    try:
+        return subprocess.run(words, check=False).returncode  # noqa: S603 - our own words, no shell
+    except OSError:
+        return 127
+
+
 @dataclass(slots=True)
 class World:
-    """What a test replaces: the clocks, sleeping, the environment and the browser.
+    """What a test replaces: clocks, sleeping, environment, platform, browser, other programs.
 
     Attributes:
         common: options given before the command's name.
@@ -67,7 +76,9 @@ class World:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    platform: str = sys.platform
     open_browser: Callable[[str], bool] = _open_browser
+    run_program: Callable[[Sequence[str]], int] = _run_program
     common: Common = field(default_factory=Common)
 
 

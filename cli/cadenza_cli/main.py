@@ -14,7 +14,6 @@ from cadenza_cli import (
     _options,
     auth,
     conformance,
-    daemon,
     doctor,
     explain,
     pieces,
@@ -22,9 +21,11 @@ from cadenza_cli import (
     rescue,
     review,
     server,
+    service,
     submissions,
     teacher,
     upload,
+    watch,
 )
 from cadenza_cli._app import app
 from cadenza_cli._command import remember_common
@@ -35,6 +36,7 @@ __all__ = ["app", "main"]
 _COMMANDS = {
     upload: ("upload",),
     record: ("record",),
+    watch: ("watch",),
     explain: ("explain",),
     auth: ("login", "logout", "whoami"),
     review: ("inbox", "students", "review"),
@@ -42,7 +44,7 @@ _COMMANDS = {
 }
 _GROUPS = {
     "queue": rescue.app,
-    "daemon": daemon.app,
+    "daemon": service.app,
     "submissions": submissions.app,
     "pieces": pieces.app,
     "teacher": teacher.app,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ class Cadenza:
     opened: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     browser: Callable[[str], bool] | None = None
+    platform: str = sys.platform
+    run_program: Callable[[Sequence[str]], int] = field(default=lambda _words: 0)
 
     def __call__(self, *words: object, typed: str | None = None) -> Answer:
         world = World(
@@ -62,6 +65,8 @@ class Cadenza:
             sleep=self._sleep,
             env=self.env,
             open_browser=self.browser or self._open,
+            platform=self.platform,
+            run_program=self.run_program,
         )
         result = CliRunner().invoke(
             app, [str(word) for word in words], input=typed, prog_name="cadenza", obj=world
