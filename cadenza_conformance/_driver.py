@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
@@ -18,14 +19,14 @@ from cadenza_conformance._server._world import OTHER_USER_ID, USER_ID, World, pi
 from cadenza_conformance._transport import Adapter, AdapterError, AdapterGoneError
 from cadenza_conformance._transport._exec import ExecAdapter
 from cadenza_conformance.faultserver import FaultServer, ca_file
-from cadenza_conformance.scenario import Await, Profile, Scenario, Step
+from cadenza_conformance.scenario import SCHEMA, Await, Profile, Scenario, Step
 from cadenza_conformance.trace import ClientView, DriverNote, LocalFile, Sighting, Trace
 
 _CALL_SECONDS = 30.0
 _POLL_SECONDS = 0.04
 #: `real` timings are minutes where `fast` ones are seconds.
 _SCALE: dict[Profile, float] = {"fast": 1.0, "real": 20.0}
-_CAPTURED_AT = "2026-11-20T17:04:05Z"
+_FIRST_CAPTURE = datetime(2026, 1, 20, 17, 4, 5, tzinfo=UTC)
 
 
 class _StepFailedError(Exception):
@@ -73,7 +74,11 @@ class Drive:
         self._adopted: set[str] = set()
         self._ready = False
         self._trace = Trace(
-            scenario=scenario.id, client="unknown", version="", capabilities=scenario.requires
+            scenario=scenario.id,
+            client="unknown",
+            version="",
+            capabilities=scenario.requires,
+            profile=profile,
         )
         self._token = self._world.token
         self._user_id = USER_ID
@@ -112,7 +117,7 @@ class Drive:
         """Meet the client; False when there is nothing to play with it."""
         try:
             await self._adapter.up()
-            hello = await self._call("hello", schema="cadenza-conformance/1.0")
+            hello = await self._call("hello", schema=SCHEMA)
         except AdapterError as error:
             self._note(-1, "hello", ok=False, seen=str(error), environment=True)
             return False
@@ -224,7 +229,7 @@ class Drive:
         if self._ready and self._adapter.is_up:
             return
         await self._adapter.up()
-        await self._call("hello", schema="cadenza-conformance/1.0")
+        await self._call("hello", schema=SCHEMA)
         await self._call("configure", **self._configuration())
         self._ready = True
         self._remember_argv()
@@ -344,7 +349,7 @@ class Drive:
             "duration_seconds": recording.duration_seconds,
             "width": 1280,
             "height": 720,
-            "captured_at": _CAPTURED_AT,
+            "captured_at": self._captured_at(recording.id),
         }
         if recording.thumbnail is not None:
             fields["thumbnail_path"] = str(self._sources / f"{recording.id}.jpg")
@@ -358,6 +363,12 @@ class Drive:
             self._paths[recording.id] = kept
             if kept == path:
                 self._adopted.add(recording.id)
+
+    def _captured_at(self, recording: str) -> str:
+        """One after the other, in the order in which they are given."""
+        ids = [given.id for given in self._scenario.given.recordings]
+        moment = _FIRST_CAPTURE + timedelta(minutes=ids.index(recording))
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     async def _step_start(self, _step: Step) -> None:
         await self._configured()
@@ -405,9 +416,7 @@ class Drive:
         other = self._second()
         try:
             await other.up()
-            await other.call(
-                "hello", timeout_seconds=_CALL_SECONDS, schema="cadenza-conformance/1.0"
-            )
+            await other.call("hello", timeout_seconds=_CALL_SECONDS, schema=SCHEMA)
             try:
                 await other.call(
                     "configure", timeout_seconds=_CALL_SECONDS, **self._configuration()
@@ -514,9 +523,10 @@ class Drive:
         wanted = step.check
         assert wanted is not None
         if wanted.local_file is not None:
-            seen = self._on_disk(wanted.recording)
-            if seen not in (wanted.local_file, "unknown"):
-                raise _StepFailedError(f"the file of {wanted.recording} {wanted.local_file}", seen)
+            on_disk = self._on_disk(wanted.recording)
+            if on_disk not in (wanted.local_file, "unknown"):
+                told = f"the file of {wanted.recording} {wanted.local_file}"
+                raise _StepFailedError(told, on_disk)
         if wanted.state is not None:
             view = (await self._look()).get(wanted.recording)
             if view is None or view.state not in _words(wanted.state):

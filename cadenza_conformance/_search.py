@@ -30,8 +30,11 @@ def search_text(text: str, where: Literal["logs"], place: str) -> list[Leak]:
 def search_argv(lines: Iterable[bytes]) -> list[Leak]:
     """Secrets in command lines, which every user of the machine can read."""
     data = b"\n".join(lines)
-    found = [secret for secret, word in _SECRETS if word in data]
-    return [Leak(secret=secret, where="argv", place="its command line") for secret in found]
+    return [
+        Leak(secret=secret, where="argv", place="its command line")
+        for secret, word in _SECRETS
+        if word in data
+    ]
 
 
 def search_files(root: Path) -> list[Leak]:

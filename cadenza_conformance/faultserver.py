@@ -143,8 +143,9 @@ class FaultServer:
                 with contextlib.suppress(OSError, RuntimeError):
                     writer.close()
 
+        tls = None if role == "other" else self._tls
         self._servers[role] = await asyncio.start_server(
-            accept, sock=raw, ssl=None if role == "other" else self._tls, backlog=_BACKLOG, limit=1 << 17
+            accept, sock=raw, ssl=tls, backlog=_BACKLOG, limit=1 << 17
         )
 
     async def _converse(self, role: Role, connection: Connection) -> None:

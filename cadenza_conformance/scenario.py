@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -45,6 +45,8 @@ SCHEMA = "cadenza-conformance/1.0"
 
 Op = Literal[
     "health",
+    "sign_in",
+    "dev_sign_in",
     "current_user",
     "create_submission",
     "list_submissions",
@@ -192,8 +194,8 @@ class Do(_Data):
         store: whether the effect happens; default: only when the answer is the real one.
         store_corrupt: `flip@N` or `truncate@N`: other bytes than those sent are kept.
         forget_object: the object is gone right after it was stored.
-        then: how it ends: `reply`; `reply_close`, where the connection ends after the answer without
-            a word; `reset` (RST), `close` (FIN) or `hang` (silence) without an answer.
+        then: how it ends: `reply`; `reply_close`, where the connection ends after the answer
+            without a word; `reset` (RST), `close` (FIN) or `hang` (silence) without an answer.
         at: when all this happens: `headers`, `after_bytes:N` of the body, or `after_body`.
         early: answer before the body is read; `drain` says whether the rest is then read.
         stall_ms: think before answering. throttle_bps: read the body slowly.
@@ -601,12 +603,10 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
-        if isinstance(value, dict) and isinstance(below, dict) and not _is_range(below):
-            result[key] = _merged(below, value)
+        if isinstance(value, dict) and isinstance(below, dict):
+            known, new = cast("dict[str, Any]", below), cast("dict[str, Any]", value)
+            # A range is replaced as a whole: half an old one and half a new one mean nothing.
+            result[key] = new if known.keys() <= {"eq", "min", "max"} else _merged(known, new)
         else:
             result[key] = value
     return result
-
-
-def _is_range(value: dict[str, Any]) -> bool:
-    return bool(value) and set(value) <= {"eq", "min", "max"}

@@ -1,4 +1,4 @@
-"""Running a suite: scenarios on one client, judged, with what is known to fail taken into account."""
+"""Running a suite: scenarios on one client, judged, with known failures taken into account."""
 
 from __future__ import annotations
 

@@ -138,6 +138,7 @@ class Trace(_Data):
     client: str
     version: str
     capabilities: tuple[str, ...]
+    profile: Literal["fast", "real"] = "fast"
     events: list[Event] = []
     notes: list[DriverNote] = []
     sightings: list[Sighting] = []

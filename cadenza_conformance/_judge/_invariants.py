@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from cadenza_conformance._binding import operations
 from cadenza_conformance._judge._failure import Failure
 from cadenza_conformance.scenario import Scenario
 from cadenza_conformance.trace import Event, Trace
@@ -13,9 +14,12 @@ from cadenza_conformance.trace import Event, Trace
 _STATES = ("pending", "uploading", "uploaded", "failed")
 _STAGES = ("recorded", "registered", "stored", "confirmed", "cleaned")
 #: Requests of one operation for one recording within a second: more is a loop, not persistence.
-_MOST_PER_SECOND = 10
+#: The fast profile's pauses are some forty times shorter than real ones.
+_MOST_PER_SECOND = {"fast": 20, "real": 10}
 #: What a client may add to a signed request by itself; everything else must have been signed.
 _SIGNABLE = re.compile(r"(x-amz-|x-goog-|if-|content-(?!length$|type$)).*")
+
+_OPEN = frozenset(name for name, operation in operations().items() if operation.is_open)
 
 Invariant = Callable[[Scenario, Trace], Iterator[Failure]]
 
@@ -46,7 +50,7 @@ def _token_only_to_the_api(_scenario: Scenario, trace: Trace) -> Iterator[Failur
 
 def _token_to_the_api(_scenario: Scenario, trace: Trace) -> Iterator[Failure]:
     for event in trace.events:
-        if event.role == "api" and event.op != "health" and event.credential == "none":
+        if event.role == "api" and event.op not in _OPEN and event.credential == "none":
             yield Failure(
                 "AUTH-1", "a bearer token on every API request", f"none on {_name(event)}"
             )
@@ -91,12 +95,14 @@ def _in_order(_scenario: Scenario, trace: Trace) -> Iterator[Failure]:
                 if not created:
                     yield Failure("ORD-1", "create before put", _name(event))
                 stored = stored or event.effect or event.status == 412
-            elif event.op == "confirm" and not stored:
-                # A probe for what an earlier life of the client may have done is fine when the
-                # client has lost its file: it asks instead of sending.
-                if event.local_file != "absent" and not _store_lied(trace, recording):
-                    yield Failure("ORD-1", "put before confirm", _name(event))
-                    break
+            elif event.op == "confirm" and not stored and not _may_ask(event, trace, recording):
+                yield Failure("ORD-1", "put before confirm", _name(event))
+                break
+
+
+def _may_ask(event: Event, trace: Trace, recording: str) -> bool:
+    """A client that has lost its file, or was told that it is stored, asks instead of sending."""
+    return event.local_file == "absent" or _store_lied(trace, recording)
 
 
 def _store_lied(trace: Trace, recording: str) -> bool:
@@ -216,6 +222,22 @@ def _uploaded_is_final_and_true(_scenario: Scenario, trace: Trace) -> Iterator[F
             )
 
 
+def _never_given_up(scenario: Scenario, trace: Trace) -> Iterator[Failure]:
+    """Where a recording arrives in the end, nothing on the way was a reason to fail it."""
+    for recording, facts in scenario.expect.client.items():
+        if facts.state != "uploaded":
+            continue
+        seen = (s for s in trace.sightings if s.recording == recording)
+        failed = next((s for s in seen if s.view.state == "failed"), None)
+        if failed is not None:
+            why = failed.view.fail_code or "without a reason"
+            yield Failure(
+                "STATE-4",
+                f"{recording} stays pending until it can be sent",
+                f"failed ({why}) at {failed.t:.2f} s",
+            )
+
+
 def _reasons(_scenario: Scenario, trace: Trace) -> Iterator[Failure]:
     for recording, view in trace.final.items():
         if view.state == "failed" and not view.fail_code:
@@ -223,24 +245,25 @@ def _reasons(_scenario: Scenario, trace: Trace) -> Iterator[Failure]:
 
 
 def _no_hammering(_scenario: Scenario, trace: Trace) -> Iterator[Failure]:
+    most = _MOST_PER_SECOND[trace.profile]
     groups: dict[tuple[str, str], list[float]] = {}
     for event in trace.events:
         if event.recording is not None:
             groups.setdefault((event.op, event.recording), []).append(event.t)
     for (op, recording), times in groups.items():
-        for begin, end in zip(times, times[_MOST_PER_SECOND:], strict=False):
+        for begin, end in zip(times, times[most:], strict=False):
             if end - begin < 1.0:
                 yield Failure(
                     "RETRY-6",
-                    f"at most {_MOST_PER_SECOND} {op} requests a second for {recording}",
-                    f"{_MOST_PER_SECOND + 1} within {end - begin:.2f} s",
+                    f"at most {most} {op} requests a second for {recording}",
+                    f"{most + 1} within {end - begin:.2f} s",
                 )
                 break
 
 
 def _no_leaks(_scenario: Scenario, trace: Trace) -> Iterator[Failure]:
     for leak in trace.leaks:
-        clause = "URL-1" if leak.secret == "signature" and leak.where == "state_dir" else "SEC-3"
+        clause = "URL-1" if (leak.secret, leak.where) == ("signature", "state_dir") else "SEC-3"
         yield Failure(clause, f"no {leak.secret} in the {leak.where}", f"one in {leak.place}")
 
 
@@ -262,6 +285,7 @@ INVARIANTS: tuple[tuple[str, Invariant], ...] = (
     ("STATE-1", _four_words),
     ("STATE-2", _uploaded_is_final_and_true),
     ("STATE-3", _reasons),
+    ("STATE-4", _never_given_up),
     ("RETRY-6", _no_hammering),
     ("SEC-3", _no_leaks),
 )

@@ -72,10 +72,10 @@ def refusal(code: str, **fields: Any) -> Answer:
     return Answer(status, headers, api_error(code, **fields))
 
 
-def _json(status: int, document: Any) -> Answer:
+def _json(status: int, document: dict[str, Any] | list[Any]) -> Answer:
     headers = {"Content-Type": "application/json", "X-Request-ID": REQUEST_ID}
     if isinstance(document, list):
-        headers["X-Total-Count"] = str(len(cast("list[Any]", document)))
+        headers["X-Total-Count"] = str(len(document))
     return Answer(status, headers, json.dumps(document).encode())
 
 
@@ -140,6 +140,17 @@ def _current_user(request: _Request) -> _Answered:
         "user_type": "student",
         "teacher_id": 1,
         "created_at": "2026-01-01T00:00:00Z",
+    }
+
+
+def _sign_in(request: _Request) -> _Answered:
+    user = _current_user(request)[1]
+    token = request.world.new_token(request.user_id)
+    return 200, {
+        "access_token": token,
+        "token_type": "bearer",
+        "expires_in": 2_592_000,
+        "user": user,
     }
 
 
@@ -381,6 +392,8 @@ def wire_time(moment: datetime) -> str:
 
 _ROUTES: dict[str, Callable[[_Request], _Answered]] = {
     "health": _health,
+    "sign_in": _sign_in,
+    "dev_sign_in": _sign_in,
     "current_user": _current_user,
     "create_submission": _create,
     "list_submissions": _list,

@@ -242,7 +242,7 @@ class PythonAdapter:
         )
         try:
             daemon.run(stop)
-        except Exception as error:  # noqa: BLE001 - told by `start`, or by the log
+        except Exception as error:
             self._error = error
             logging.getLogger("adapter").exception("the daemon ended")
         finally:

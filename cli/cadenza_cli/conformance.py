@@ -17,6 +17,7 @@ from cadenza_cli._run import Run
 if TYPE_CHECKING:
     from cadenza_cli._output import Paint
     from cadenza_conformance import Report, Result, Scenario
+    from cadenza_conformance.scenario import Level
     from cadenza_conformance.transports import AdapterFactory
 
 app = group(
@@ -330,7 +331,7 @@ def _scenarios(suite: Suite, only: Sequence[str] | None = None) -> list[Scenario
     from cadenza_conformance import ScenarioError, load_scenarios, select
     from cadenza_conformance.catalogue import LEVELS
 
-    levels = LEVELS if suite is Suite.ALL else (suite.value,)
+    levels: list[Level] = [level for level in LEVELS if suite in (Suite.ALL, level)]
     try:
         return select(load_scenarios(levels), only or ())
     except ScenarioError as error:

@@ -1,0 +1,1 @@
+"""A report in the forms people and CI read: JUnit XML, and one HTML page."""
