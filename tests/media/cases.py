@@ -404,6 +404,13 @@ def _(path: Path) -> None:
     patched(path, lambda content: content[: len(content) // 2])
 
 
+@clip("cut_between_fragments.mp4")
+def _(path: Path) -> None:
+    """Every sample that the index knows is there; the next fragment has just begun."""
+    write(path, frames=300, muxer=FRAGMENTED)
+    patched(path, lambda content: content[: find(content, b"moof")[5][0] + 20])
+
+
 @clip("init_only.mp4")
 def _(path: Path) -> None:
     """The beginning of a fragmented recording, and no fragment."""

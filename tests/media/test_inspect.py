@@ -313,7 +313,8 @@ def test_nonsense_is_never_taken_for_facts(clips: Clips, said: str) -> None:
     [
         "import os; os.kill(os.getpid(), 11)",
         "print('nonsense')",
-        """print('{"warnings": [], "jpeg_bytes": 100000000}')""",
+        """print('{"warnings": [], "jpeg_bytes": 2000000}' + chr(10) + "x" * 2000000)""",
+        """print('{"warnings": [], "jpeg_bytes": -1}' + chr(10) + "x" * 20)""",
         """print('{"warnings": [["too", "many", "parts"]], "jpeg_bytes": 0}')""",
         "import time; time.sleep(600)",
     ],

@@ -114,6 +114,7 @@ REFUSED: dict[str, tuple[type[MediaError], str]] = {
     "cut_in_half.mp4": (DamagedMediaError, "truncated"),
     "cut_tail.mp4": (DamagedMediaError, "truncated"),
     "cut_fragmented.mp4": (DamagedMediaError, "truncated"),
+    "cut_between_fragments.mp4": (DamagedMediaError, "truncated"),
     "init_only.mp4": (DamagedMediaError, "no_samples"),
     "undecodable.mp4": (DamagedMediaError, "undecodable"),
     "audio_only.m4a": (NotAVideoError, "no_video_track"),
