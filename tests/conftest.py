@@ -131,6 +131,17 @@ def _probe_netns() -> str | None:
     return None if made.returncode == 0 else f"no namespaces here: {made.stderr.strip()}"
 
 
+def _probe_nft() -> str | None:
+    if shutil.which("nft") is None or shutil.which("tc") is None:
+        return "nft (nftables) and tc (iproute2) are not installed"
+    if (why := _probe_netns()) is not None:
+        return why
+    listed = subprocess.run(
+        ["unshare", "-n", "nft", "list", "ruleset"], capture_output=True, text=True, timeout=30
+    )
+    return None if listed.returncode == 0 else f"no packet rules here: {listed.stderr.strip()}"
+
+
 def _probe_mount() -> str | None:
     if os.geteuid() != 0:
         return "mounting needs root"
@@ -175,6 +186,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "tmpfs": _probe_tmpfs,
     "registry": _probe_registry,
     "netns": _probe_netns,
+    "nft": _probe_nft,
     "mount": _probe_mount,
     "loop": _probe_loop,
     "eatmydata": _probe_eatmydata,

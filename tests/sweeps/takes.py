@@ -26,15 +26,17 @@ def take_id_of(seed: int) -> str:
     return str(uuid.UUID(int=seed + (1 << 100), version=4))
 
 
-def queue_take(queue: TakeQueue, seed: int, account: Account, piece_id: str | None = None) -> str:
+def queue_take(
+    queue: TakeQueue, seed: int, account: Account, *, size_bytes: int = SIZE_BYTES
+) -> str:
     """Durable intake of a seed's take: files, directory, row."""
     take_id = take_id_of(seed)
     with _spool.part(queue.home.spool, take_id) as part:
-        kept = _spool.write_in(recording(seed), part / "video.mp4")
+        kept = _spool.write_in(recording(seed, size_bytes), part / "video.mp4")
         new = NewTake(
             id=take_id,
             account=account,
-            context=TakeContext(piece_id=piece_id or PIECE.read_id(queue), notes=f"seed {seed}"),
+            context=TakeContext(piece_id=PIECE.read_id(queue), notes=f"seed {seed}"),
             assets=(_spool.asset("video", take_id, "video.mp4", kept),),
             duration_ms=5000,
             duration_seconds=5,
