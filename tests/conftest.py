@@ -142,6 +142,11 @@ def _probe_nft() -> str | None:
     return None if listed.returncode == 0 else f"no packet rules here: {listed.stderr.strip()}"
 
 
+def _probe_faketime() -> str | None:
+    found = next(Path("/usr/lib").rglob("libfaketimeMT.so.1"), None)
+    return None if found else "libfaketime (faketime) is not installed"
+
+
 def _probe_mount() -> str | None:
     if os.geteuid() != 0:
         return "mounting needs root"
@@ -187,6 +192,7 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "registry": _probe_registry,
     "netns": _probe_netns,
     "nft": _probe_nft,
+    "faketime": _probe_faketime,
     "mount": _probe_mount,
     "loop": _probe_loop,
     "eatmydata": _probe_eatmydata,

@@ -11,6 +11,7 @@ Usage: python -m tests.sweeps.cycle HOME URL USER_ID VERB…, each verb one of
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from pathlib import Path
 
@@ -30,7 +31,9 @@ from tests.sweeps.takes import queue_take
 
 def main(home_path: str, url: str, user_id: str, *verbs: str) -> None:
     home = Home(Path(home_path)).prepare()
-    settings = Settings.load({}, home=home.path, url=url, timings="fast")
+    # Of the environment only the rate limit counts here: the sweeps slow an upload down with it.
+    rate_limit = os.environ.get("CADENZA_RATE_LIMIT")
+    settings = Settings.load({}, rate_limit=rate_limit, home=home.path, url=url, timings="fast")
     store = CredentialStore(home)
     token = f"dev_token_user_{user_id}"
     if store.load(url) is None:
