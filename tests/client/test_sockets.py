@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -213,6 +214,26 @@ def test_a_video_is_fetched_whole_or_not_at_all(
     assert seen[-1] == (size, size)
     assert "authorization" not in heads[0].headers
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "take.mp4"]
+
+
+def test_a_video_is_on_the_disk_before_it_has_its_name(
+    open_client: Open,
+    serve: Serve,
+    video: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    synced: list[bool] = []
+    destination = tmp_path / "out.mp4"
+
+    def fsync(descriptor: int) -> None:
+        synced.append(destination.exists())
+        assert os.fstat(descriptor).st_size == video.stat().st_size
+
+    monkeypatch.setattr("cadenza_client._storage.os.fsync", fsync)
+    server = serve(always(answer("200 OK", video.read_bytes(), content_type="video/mp4")))
+    open_client(server.url).download(f"{server.url}/k", destination)
+    assert synced == [False]
 
 
 def test_a_video_of_unknown_length_is_fetched_to_its_end(

@@ -128,6 +128,29 @@ def test_a_broken_socket_is_a_write_or_read_error(
             stream.read(10)
 
 
+def test_what_the_kernel_still_holds_is_not_counted_as_sent() -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    seen: list[int] = []
+    now = iter(float(n) for n in range(10_000))
+    exchange = Exchange(
+        monotonic=lambda: next(now),
+        idle_seconds=1e9,
+        total_bytes=500_000,
+        progress=lambda done, _total: seen.append(done),
+    )
+    stream = ListeningStream(_Inner(near))
+    with exchange.active(), far:
+        stream.write(b"head")
+        stream.write(b"x" * 500_000)  # the other side reads nothing
+        assert max(seen, default=0) < 400_000
+    stream.close()
+
+
 def test_where_the_kernel_does_not_say_what_is_in_flight_it_counts_as_gone(
     pair: tuple[ListeningStream, socket.socket],
 ) -> None:

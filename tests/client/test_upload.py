@@ -50,7 +50,7 @@ from tests.client.raw_server import (
 Open = Callable[..., Any]
 Serve = Callable[..., RawServer]
 
-PATH = "/bucket/k%2Fa.mp4?X-Amz-Signature=canary%2F%3D&x=a+b'c"
+PATH = "/bucket/x/../k%2Fa.mp4?X-Amz-Signature=canary%2F%3D&x=a+b'c"
 EXPIRED = s3_error("403 Forbidden", "AccessDenied", "Request has expired")
 CHECKSUM = {"x-amz-checksum-sha256": base64.b64encode(b"x" * 32).decode()}
 
