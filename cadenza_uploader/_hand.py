@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
+from cadenza_uploader._session import acting_for
 from cadenza_uploader._settlement import Carried
 from cadenza_uploader.take import Take
 
@@ -42,7 +43,8 @@ class Hand:
 
     def _work(self) -> None:
         try:
-            self.carried = self._carry(self.take)
+            with acting_for(self.take.account.user_id):
+                self.carried = self._carry(self.take)
         except BaseException as error:  # noqa: BLE001 - judged by the thread that collects
             self.error = error
         self._done.put(self)
