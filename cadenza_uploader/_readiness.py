@@ -18,6 +18,7 @@ from cadenza_uploader._session import current_account
 from cadenza_uploader._settings import Settings
 from cadenza_uploader._settlement import Carried
 from cadenza_uploader._states import Hold
+from cadenza_uploader.errors import CredentialsError
 from cadenza_uploader.events import Observer, QueueHeld, QueueReleased
 from cadenza_uploader.take import Account
 
@@ -78,7 +79,12 @@ class Readiness:
             self._hold(Hold.CONSTRAINT, constraint)
             return None
         self._release(Hold.CONSTRAINT)
-        account = current_account(self._settings, self._store)
+        try:
+            account = current_account(self._settings, self._store)
+        except CredentialsError as error:
+            # A locked keyring or a lax file: the sentence says what to do, and we look again (A04).
+            self._hold(Hold.AUTH, str(error))
+            return None
         if account.user_id is None and self._settings.token is None:
             self._hold(Hold.AUTH, SIGN_IN)
             return None
