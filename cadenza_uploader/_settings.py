@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -115,7 +116,7 @@ class Settings(BaseSettings):
         """Read the settings; `overrides` that are None count as not given.
 
         Raises:
-            SettingsError: a value is malformed, or `config.toml` is not TOML.
+            SettingsError: a value is malformed, or `config.toml` cannot be used.
         """
         env = os.environ if env is None else env
         given = {name: value for name, value in overrides.items() if value is not None}
@@ -135,8 +136,17 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             name = ".".join(str(part) for part in first["loc"])
-            message = f"The setting {name} cannot be used: {first['msg']}."
-            raise SettingsError(message) from None
+            reason = first["msg"].removeprefix("Value error, ")
+            raise SettingsError(f"The setting {name} cannot be used: {reason}.") from None
+
+    @field_validator("url")
+    @classmethod
+    def _url_names_a_server(cls, url: str) -> str:
+        # The client judges the rest (SEC-05); this is what queued takes are bound to.
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("an address looks like https://studio.example")
+        return url
 
     @field_validator("hours")
     @classmethod
@@ -159,10 +169,11 @@ class Settings(BaseSettings):
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text("utf-8")
+        return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        # Not TOML, or not even text.
         raise SettingsError(f"{path} is not valid TOML: {error}.") from None
