@@ -6,6 +6,8 @@ import base64
 import hashlib
 import io
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -782,6 +784,41 @@ def test_a_disk_that_fails_is_said_to_be_the_disk(open_client: Open, serve: Serv
     with pytest.raises(OSError, match="Input/output") as caught:
         _put(open_client(server.url), _target(server), _Source(b"x" * 3_000_000, fail))
     assert caught.value.errno == 5
+
+
+_TWO_UPLOADS = """
+import resource, sys
+from pathlib import Path
+from cadenza_client import CadenzaClient, UploadTarget
+url, small, large = sys.argv[1:]
+target = UploadTarget(url=url + "/k", headers={"a": "b"}, expires_in=9)
+with CadenzaClient(url, env={}) as client:
+    for path in (small, large):
+        client.upload_media(target, Path(path), content_type="video/mp4", sha256=None)
+        unit = 1 if sys.platform == "darwin" else 1024
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit >> 20)
+"""
+
+
+def test_memory_does_not_grow_with_the_file(serve: Serve, tmp_path: Path) -> None:
+    def sink(connection: Connection) -> None:
+        while True:
+            left = int(connection.head().headers["content-length"])
+            connection.send(CONTINUE)
+            while left:
+                left -= len(connection.body(min(left, 1 << 20)))
+            connection.send(STORED)
+
+    server = serve(sink)
+    paths = []
+    for megabytes in (8, 512):
+        paths.append(tmp_path / f"{megabytes}.mp4")
+        with paths[-1].open("wb") as file:
+            file.truncate(megabytes << 20)
+    command = [sys.executable, "-c", _TWO_UPLOADS, server.url, *map(str, paths)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    small, large = map(int, run.stdout.split())
+    assert large - small < 16
 
 
 # ── progress, cancelling, pacing ───────────────────────────────────────────────────────────────

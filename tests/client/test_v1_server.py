@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import uvicorn
 
 from cadenza_client import (
     ChecksumMismatchError,
@@ -21,7 +24,7 @@ from cadenza_client import (
     SizeMismatchError,
     UploadUrlExpiredError,
 )
-from tests.client.v1_server import V1Server
+from tests.client.v1_server import V1Server, as_asgi
 from tests.client.wire import PIECE_ID
 
 URL = "https://api.example.com"
@@ -209,6 +212,32 @@ def test_a_store_that_will_not_say_confirms_nothing(client: Any, server: V1Serve
 def test_a_submission_that_is_gone_is_gone(client: Any) -> None:
     with pytest.raises(NotFoundError):
         client.submissions.confirm(uuid4(), size_bytes=10, sha256=None)
+
+
+@pytest.fixture
+def listening(server: V1Server) -> Iterator[str]:
+    """The same server behind a real socket."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server.public_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = uvicorn.Config(as_asgi(server), log_config=None, access_log=False, lifespan="off")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield server.public_url
+    running.should_exit = True
+    thread.join(10)
+    listener.close()
+
+
+def test_the_whole_way_over_a_real_socket(
+    open_client: Callable[..., Any], server: V1Server, listening: str, video: Path
+) -> None:
+    client = open_client(listening, token="t0ken")
+    assert client.submissions.create(_new(), replay=True).submission.id in server.submissions
+    ticket = client.submissions.create(_new(duration_seconds=46))
+    done = client.submissions.upload(ticket.submission.id, video)
+    assert (done.profile, done.receipt.verified) == ("v1", "md5")
+    assert server.objects[done.receipt.s3_key] == video.read_bytes()
 
 
 # ── reading one ────────────────────────────────────────────────────────────────────────────────
