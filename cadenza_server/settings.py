@@ -11,8 +11,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEV_SECRET = "cadenza-dev-secret-never-use-outside-dev"  # noqa: S105 - refused outside dev
 MIN_SECRET_LENGTH = 32
-MEBIBYTE = 1024 * 1024
-
 # Requests a minute. A queue that comes back from a week offline sends hundreds of takes at once,
 # so dev limits exist only to be there: 60,000 a minute throttles no benchmark and no demo.
 _RATES: dict[str, dict[str, int]] = {
@@ -74,7 +72,7 @@ class ServerSettings(BaseSettings):
             "upload_url_expires_seconds",
         ),
     )
-    max_upload_bytes: int = Field(default=250 * MEBIBYTE, ge=1)
+    max_upload_bytes: int = Field(default=250_000_000, ge=1)
     upload_idle_seconds: float = Field(default=30.0, gt=0)
     takes_per_day: int | None = Field(
         default=None, ge=1, description="quota of new takes for one student in 24 h; None: no quota"

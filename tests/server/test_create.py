@@ -201,7 +201,7 @@ def _token(world: World, name: str) -> str:
         ({"width": 1920, "height": 1080}, (422, "resolution_exceeded")),
         ({"width": 1280, "height": 721}, (422, "resolution_exceeded")),
         ({"width": 721, "height": 1280}, (422, "resolution_exceeded")),
-        ({"size_bytes": 250 * 1024 * 1024 + 1}, (413, "too_large")),
+        ({"size_bytes": 250_000_001}, (413, "too_large")),
     ],
 )
 def test_what_is_refused_and_how(
@@ -228,7 +228,7 @@ def test_a_null_duration_is_a_missing_one(world: World) -> None:
         {"width": 4000},
         {"notes": "x" * 2000},
         {"measure_number": 17, "measure_end": 17},
-        {"size_bytes": 250 * 1024 * 1024},
+        {"size_bytes": 250_000_000},
     ],
 )
 def test_what_just_fits(world: World, fields: dict[str, Any]) -> None:
