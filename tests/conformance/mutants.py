@@ -93,20 +93,20 @@ def _() -> None:
 @mutant(
     "lost-answer-is-fatal",
     "put-reset-mid-body put-stored-response-lost create-response-lost confirm-response-lost "
-    "silence-after-body silence-on-create network-lost-mid-put suspend-mid-put chance-and-chaos",
+    "silence-after-body silence-on-create suspend-mid-put chance-and-chaos",
 )
 def _() -> None:
     """A connection that dies, or falls silent, fails the recording."""
-    from cadenza_client import _config
-
-    _never_retry(_config)
+    _never_retry()
     _classify(lambda a, d: _fail("attempts_exhausted") if a.code in ("lost", "timeout") else d)
 
 
-def _never_retry(config: Any) -> None:
-    from cadenza_client._retry import RetryPolicy
+def _never_retry() -> None:
+    """Leave trying again to the queue alone, so that its decision is what is seen."""
+    from cadenza_uploader._settings import Timings
 
-    patch(config, "RetryPolicy", RetryPolicy.none)
+    original = Timings.fast
+    patch(Timings, "fast", staticmethod(lambda: replace(original(), quick_tries=1)))
 
 
 @mutant("offline-is-fatal", "enqueue-offline storage-down-api-up tls-self-signed tls-expired")
@@ -123,18 +123,14 @@ def _() -> None:
 )
 def _() -> None:
     """A server error fails the recording."""
-    from cadenza_client import _config
-
-    _never_retry(_config)
+    _never_retry()
     _classify(lambda a, d: _fail("attempts_exhausted") if (a.status or 0) >= 500 else d)
 
 
 @mutant("4xx-is-fatal", "api-408-retried api-425-retried retry-after-seconds")
 def _() -> None:
     """408, 425 and 429 fail the recording like any 4xx."""
-    from cadenza_client import _config
-
-    _never_retry(_config)
+    _never_retry()
     _classify(lambda a, d: _fail("bad_request") if a.status in (408, 425, 429) else d)
 
 
@@ -146,9 +142,7 @@ def _() -> None:
 )
 def _() -> None:
     """Whatever cannot be read fails the recording."""
-    from cadenza_client import _config
-
-    _never_retry(_config)
+    _never_retry()
     codes = ("portal", "malformed", "lost")
     _classify(lambda a, d: _fail("bad_request") if a.code in codes else d)
 
@@ -258,9 +252,9 @@ def _() -> None:
 @mutant("never-looks-for-a-newer-token", "token-401-refresh-once")
 def _() -> None:
     """One 401 stops the queue, although a newer token is there."""
-    from cadenza_uploader._session import StoredToken
+    from cadenza_client._auth import Bearer
 
-    patch(StoredToken, "refresh", lambda self: False)
+    patch(Bearer, "renewed_since", lambda self, used: False)
 
 
 # ── deleting ───────────────────────────────────────────────────────────────────────────────────
@@ -325,7 +319,7 @@ def _after_unlinking(owner: Any, name: str) -> None:
     patch(owner, name, setback)
 
 
-@mutant("deletes-on-setback", "retry-after-absurd kill-mid-put tls-wrong-host network-lost-mid-put")
+@mutant("deletes-on-setback", "retry-after-absurd tls-wrong-host network-lost-mid-put")
 def _() -> None:
     """A recording that has to wait loses its file."""
     from cadenza_uploader import TakeQueue
@@ -564,10 +558,8 @@ def _() -> None:
     """A connection the server has closed is used once more, and its failure is final."""
     import httpcore._sync.http11 as http11
 
-    from cadenza_client import _config
-
     patch(http11.HTTP11Connection, "has_expired", lambda self: False)
-    _never_retry(_config)
+    _never_retry()
     _classify(lambda a, d: _fail("attempts_exhausted") if a.code in ("lost", "timeout") else d)
 
 
