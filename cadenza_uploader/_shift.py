@@ -119,15 +119,19 @@ class Shift:
         self._lock.release()
 
     def _recover(self) -> Recovered:
-        def attempt() -> Recovered:
-            return recover(self._queue, self._timings, world=self._world, observer=self._observer)
-
-        try:
-            return attempt()
-        except sqlite3.OperationalError as error:
-            if trouble_in(error) is DiskTrouble.FULL and self._ballast.release():
-                return attempt()
-            raise
+        """Recover; wait for whoever locks the queue, make room on a full disk (D02, D06)."""
+        while True:
+            try:
+                return recover(
+                    self._queue, self._timings, world=self._world, observer=self._observer
+                )
+            except sqlite3.OperationalError as error:
+                trouble = trouble_in(error)
+                if trouble is DiskTrouble.FULL and self._ballast.release():
+                    continue
+                if trouble is not DiskTrouble.BUSY or self._stop.wait(_LOOK_SECONDS):
+                    raise
+                self._observer(QueueHeld(Hold.DISK, sentence_for(trouble)))
 
     def ended(self, result: Result) -> tuple[str, ...]:
         """Ids whose last claim ended so."""

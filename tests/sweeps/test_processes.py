@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -139,6 +140,17 @@ def test_a_killed_daemon_leaves_a_file_that_means_nothing(
     assert (home / "uploader.lock").exists()
     assert not daemon_status(Home(home)).running
     studio.recovers(home, seed)
+
+
+def test_a_daemon_nobody_listens_to_goes_on(studio: Studio, tmp_path: Path) -> None:
+    """P15: standard output and error are closed; takes are sent all the same."""
+    home, seed = tmp_path / "home", 8_600_000
+    assert studio.run(home, f"add:{seed}") == 0
+    words = " ".join(shlex.quote(word) for word in studio.command(home, "drain"))
+    closed = subprocess.run(["sh", "-c", f"exec {words} >&- 2>&-"], cwd=ROOT, timeout=60)
+    # The child's own last word fails; what it did for the take does not.
+    assert closed.returncode in (0, 1)
+    assert take_of(home, seed).status is Status.UPLOADED
 
 
 @pytest.mark.real("faketime")

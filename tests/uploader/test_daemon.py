@@ -213,6 +213,35 @@ def test_a_token_given_by_hand_is_introduced_once(house: House) -> None:
     assert house.server.counts["me"] == 1
 
 
+def test_a_permission_lost_during_a_transfer_puts_the_take_back(house: House) -> None:
+    """N19, N20: the line becomes a metered one while bytes flow."""
+    add_take(house.queue)
+    house.settings = house.settings.model_copy(update={"allow_metered": False})
+    line = {"metered": False}
+
+    def change() -> None:
+        line["metered"] = True
+        house.clock.advance(2)
+
+    house.server.on["create"].append(change)
+    daemon = Daemon(
+        house.queue,
+        connect=house.server.client,
+        settings=house.settings,
+        store=house.store,
+        clock=house.clock,
+        metered=lambda: line["metered"],
+    )
+    assert daemon.drain(house.stop).uploaded == ()
+    (take,) = house.queue.list()
+    assert (take.status, take.attempts) == (Status.PENDING, 0)
+    assert house.server.counts["video"] == 0
+    assert daemon.drain(house.stop).held is Hold.CONSTRAINT
+    line["metered"] = False
+    house.server.on["create"].clear()
+    assert daemon.drain(house.stop).uploaded == (take.id,)
+
+
 def test_a_pause_is_kept_until_resumed(house: House) -> None:
     add_take(house.queue)
     house.queue.pause()

@@ -117,3 +117,42 @@ def test_the_ballast_makes_room_for_what_is_confirmed(house: House, failing: lis
     failing.append(sqlite3.SQLITE_FULL)
     house.daemon().drain(house.stop)
     assert not (house.home.path / "reserve.bin").exists()
+
+
+def test_a_queue_that_is_locked_by_another_program_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D06: a backup tool holds the lock longer than anybody should."""
+    take = add_take(house.queue)
+    house.queue._db.conn.execute("PRAGMA busy_timeout = 50")
+    other = sqlite3.connect(house.home.database, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        house.queue.pause()
+    released: list[bool] = []
+
+    def release(event: object) -> None:
+        if isinstance(event, QueueHeld) and not released:
+            released.append(True)
+            other.execute("ROLLBACK")
+
+    house.seen = _Telling(release)
+    thread = house.running()
+    house.until(lambda: any(t.status is Status.UPLOADED for t in house.queue.list()))
+    house.stop.request("test")
+    thread.join(10)
+    other.close()
+    assert released
+    assert house.queue.get(take.id).attempts == 0
+
+
+class _Telling(list[Any]):
+    """An observer's list that also acts on what it hears."""
+
+    def __init__(self, act: Any) -> None:
+        super().__init__()
+        self._act = act
+
+    def append(self, event: Any) -> None:
+        super().append(event)
+        self._act(event)

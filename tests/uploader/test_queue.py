@@ -1,6 +1,7 @@
 """The queue's promises: one owner, fair order, outcomes only from the owner, history kept."""
 
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -349,6 +350,21 @@ def test_a_clock_set_back_stretches_no_wait(queue: TakeQueue, clock: Clock) -> N
     assert queue.clamp_due(BackoffPolicy()) == 1
     assert queue.list()[0].due_at == datetime.fromtimestamp(NOON - 3300, UTC)
     assert queue.clamp_due(BackoffPolicy()) == 0
+
+
+def test_times_are_utc_whatever_the_zone(queue: TakeQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """K04: the zone changes between two looks, and nothing moves."""
+    add_take(queue)
+    queue.delayed(claimed(queue), BUSY, round((NOON + 300) * 1000), attempts=[])
+    seen = []
+    for zone in ("UTC", "Pacific/Auckland", "America/St_Johns"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        take = queue.list()[0]
+        seen.append((take.due_at, take.captured_at, take.created_at))
+    monkeypatch.undo()
+    time.tzset()
+    assert seen[0] == seen[1] == seen[2]
 
 
 # ── cancel and forget ──────────────────────────────────────────────────────────────────────────

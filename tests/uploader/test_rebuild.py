@@ -174,3 +174,44 @@ def test_a_moved_home_goes_on(home: Home, clock: Clock, tmp_path: Path) -> None:
     with TakeQueue.open(moved, clock=clock) as queue:
         house = House(moved, queue, clock)
         assert house.daemon().drain(house.stop).uploaded == (take.id,)
+
+
+# ── the log ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_where_there_is_no_wal_the_journal_is_synced_twice() -> None:
+    """D10: some network file systems refuse WAL; DELETE with EXTRA lost nothing either."""
+    shell = sqlite3.connect(":memory:")  # refuses WAL, as such a file system does
+    _schema._choose_journal(shell)
+    assert shell.execute("PRAGMA synchronous").fetchone() == (3,)
+    shell.close()
+
+
+def test_the_log_is_folded_in_when_the_uploader_leaves(home: Home, clock: Clock) -> None:
+    """D13: only the uploader checkpoints, and it leaves no long log behind."""
+    with TakeQueue.open(home, clock=clock) as queue:
+        for seed in range(1, 30):
+            add_take(queue, seed=seed)
+        log = home.path / "queue.db-wal"
+        assert log.stat().st_size > 100_000  # nobody else folds it in
+        house = House(home, queue, clock)
+        house.daemon().drain(house.stop)
+        assert log.stat().st_size == 0
+
+
+@pytest.mark.parametrize("cut", [1, 100, 5000])
+def test_a_torn_log_loses_no_take(home: Home, clock: Clock, cut: int, tmp_path: Path) -> None:
+    """D11: the end of the log is torn; what it held comes back from the spool."""
+    queue = TakeQueue.open(home, clock=clock)
+    takes = [add_take(queue, seed=seed) for seed in (1, 2, 3)]
+    log = home.path / "queue.db-wal"
+    kept = {p.name: p.read_bytes() for p in (home.database, log)}
+    queue.close()
+    kept[log.name] = kept[log.name][:-cut] + b"\xff" * (cut // 2)
+    for name, data in kept.items():
+        (home.path / name).write_bytes(data)
+    (home.path / "queue.db-shm").unlink(missing_ok=True)
+    with TakeQueue.open(home, clock=clock) as queue:
+        house = House(home, queue, clock)
+        report = house.daemon().drain(house.stop)
+    assert sorted(report.uploaded) == sorted(take.id for take in takes)

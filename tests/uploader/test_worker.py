@@ -389,6 +389,26 @@ def test_a_changed_file_is_never_confirmed(bench: Bench, home: Home) -> None:
     assert path.read_bytes() == b"y" * 4000
 
 
+def test_an_unreadable_recording_is_tried_again_then_given_to_the_user(
+    bench: Bench, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D04: a disk that reports errors may recover; the file is kept whatever happens."""
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("cadenza_uploader._spool.open_asset", fail)
+    results = [bench.carry().result]
+    while results[-1] == "delayed":
+        results.append(bench.carry_again().result)
+    assert results == ["delayed"] * 3 + ["failed"]
+    assert bench.take.fail_code is FailCode.FILE_UNREADABLE
+    assert str(home.path) not in str(bench.take.last_error)
+    monkeypatch.undo()
+    bench.queue.retry(bench.take.id)
+    assert bench.carry().result == "uploaded"
+
+
 # ── thumbnails ─────────────────────────────────────────────────────────────────────────────────
 
 
