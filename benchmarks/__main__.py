@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         parser.error(f"no figure has such a name; there are {names}")
 
+    load = os.getloadavg()[0]  # before we add to it
     # Servers are stopped by leaving their contexts; a plain SIGTERM would leave no context at all.
     signal.signal(signal.SIGTERM, _leave)
     # A program that is installed has its bytecode; without it a start would measure the compiler.
@@ -55,11 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             figures.append(measure(each, Run(folder=own, cache=CACHE, quick=options.quick)))
             print(progress(figures[-1]), file=sys.stderr, flush=True)
     print(table(figures))
-    print(summary(figures, quick=options.quick))
+    print(summary(figures, quick=options.quick, load=load))
     if options.json:
-        options.json.write_text(
-            json.dumps({**_circumstances(options.quick), "figures": _as_json(figures)}, indent=2)
-        )
+        report = {**_circumstances(options.quick, load), "figures": _as_json(figures)}
+        options.json.write_text(json.dumps(report, indent=2))
     return 1 if any(figure.holds is False for figure in figures) else 0
 
 
@@ -94,14 +94,24 @@ def table(figures: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def summary(figures: Sequence[Figure], *, quick: bool) -> str:
-    """One line that counts, and says what the counts are worth."""
+def summary(figures: Sequence[Figure], *, quick: bool, load: float) -> str:
+    """One line that counts, and says what the counts are worth.
+
+    Args:
+        figures: what was measured.
+        quick: whether it was only tried.
+        load: how many processes wanted to run before the first measurement.
+    """
     outcomes = [figure.holds for figure in figures]
     text = (
         f"{outcomes.count(True)} hold, {outcomes.count(False)} do not, "
         f"{outcomes.count(None)} skipped."
     )
-    return text + (" A quick run only shows that they can be measured." if quick else "")
+    if quick:
+        text += " A quick run only shows that they can be measured."
+    elif load > (os.cpu_count() or 1) / 2:
+        text += f" Other work was running (load {load:.1f}): measure again when it is quiet."
+    return text
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
@@ -132,14 +142,14 @@ def _wanted(name: str, only: Sequence[str] | None) -> bool:
     return not only or any(name == each or name.startswith(f"{each}-") for each in only)
 
 
-def _circumstances(quick: bool) -> dict[str, object]:
+def _circumstances(quick: bool, load: float) -> dict[str, object]:
     return {
         "measured_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "quick": quick,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processors": os.cpu_count(),
-        "load_average": os.getloadavg(),
+        "load_before": round(load, 2),
     }
 
 

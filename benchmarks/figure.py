@@ -118,7 +118,7 @@ class Benchmark:
             spread=pairs.spread,
             pairs=len(pairs.values),
             holds=self.aim.holds(value),
-            note=f"difference {value:.1f} {self.unit}" if self.difference else self.note,
+            note=f"difference {value:z.1f} {self.unit}" if self.difference else self.note,
         )
 
     def missing(self, note: str, *, holds: bool | None) -> "Figure":

@@ -128,3 +128,14 @@ def test_the_page_says_what_every_figure_means() -> None:
     meanings, _, _ = page.read_text("utf-8").partition("## Latest figures")
     explained = [line.split("`")[1] for line in meanings.splitlines() if line.startswith("| `")]
     assert explained == [each.name for each in BENCHMARKS]
+
+
+@pytest.mark.parametrize(
+    ("quick", "load", "said"),
+    [(False, 1e6, "Other work was running"), (False, 0.0, ""), (True, 0.0, "A quick run only")],
+)
+def test_the_summary_says_what_the_figures_are_worth(quick: bool, load: float, said: str) -> None:
+    summary = command.summary([], quick=quick, load=load)
+    _, _, rest = summary.partition("skipped.")
+    assert rest.strip().startswith(said)
+    assert bool(rest) is bool(said)
