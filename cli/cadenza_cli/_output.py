@@ -100,7 +100,7 @@ class Output:
             self.line(f"{label}{_GAP}{value}")
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-        """Print aligned columns; at a terminal the last one is cut to fit the line."""
+        """Print aligned columns, cut to the line at a terminal; the first one, an id, never is."""
         texts = [[_words.clean(c if isinstance(c, str) else c[0]) for c in row] for row in rows]
         widths = [
             max([_words.width(header), *(_words.width(row[i]) for row in texts)])
@@ -108,8 +108,7 @@ class Output:
         ]
         room = self._columns()
         if room is not None:
-            taken = sum(widths[:-1]) + len(_GAP) * (len(headers) - 1)
-            widths[-1] = max(_NARROWEST, min(widths[-1], room - taken))
+            _squeeze(widths, room - len(_GAP) * (len(headers) - 1))
         self.line(self.paint(_join(headers, widths), "dim"))
         for row, row_texts in zip(rows, texts, strict=True):
             fitted = [_fit(text, widths[i]) for i, text in enumerate(row_texts)]
@@ -149,6 +148,14 @@ def _json(document: Any) -> str:
 
 def _join(cells: Sequence[str], widths: Sequence[int]) -> str:
     return _GAP.join(_fit(cell, widths[i]) for i, cell in enumerate(cells)).rstrip()
+
+
+def _squeeze(widths: list[int], room: int) -> None:
+    """Take from the last column, then from the widest ones, until the row fits or none can."""
+    for i in [len(widths) - 1, *sorted(range(1, len(widths)), key=lambda i: -widths[i])]:
+        excess = sum(widths) - room
+        if excess > 0 and widths[i] > _NARROWEST:
+            widths[i] = max(_NARROWEST, widths[i] - excess)
 
 
 def _fit(cell: str, columns: int) -> str:

@@ -58,7 +58,9 @@ def elapsing(
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=None))
-    with Progress(*columns, console=_console(out), transient=True) as progress:
+    with Progress(
+        *columns, console=_console(out), transient=True, redirect_stdout=sys.stdout.isatty()
+    ) as progress:
         task = progress.add_task(words, total=total_seconds)
         yield lambda now, elapsed: progress.update(task, description=now, completed=elapsed)
 
@@ -81,6 +83,8 @@ def _bytes_progress(out: Output) -> Progress:
         TimeRemainingColumn(),
         console=_console(out),
         transient=True,
+        # Above the bars where both are the same terminal; an answer that is piped on stays there.
+        redirect_stdout=sys.stdout.isatty(),
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +19,9 @@ from cadenza_cli._errors import CommandError, ExitCode
 from cadenza_cli._run import Common, Run, World
 from cadenza_cli.main import app
 from cadenza_client.errors import ConnectFailedError
+from cadenza_uploader._queue import TakeQueue
 from tests.cli.conftest import Cadenza
+from tests.uploader.world import add_take
 
 
 def _commands(group: Any = None, path: str = "cadenza") -> Iterator[tuple[str, Any]]:
@@ -257,3 +262,15 @@ def test_a_setting_that_cannot_be_used_is_a_usage_error(cadenza: Cadenza) -> Non
     answer = cadenza("queue", "ls")
     assert answer.exit_code == 2
     assert "max_seconds" in answer.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_drama(cadenza: Cadenza, queue: TakeQueue) -> None:
+    for seed in range(1, 4):
+        add_take(queue, seed=seed)
+    command = f"{sys.executable} -m cadenza_cli queue ls | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True, text=True, timeout=60, env={**os.environ, **cadenza.env},
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.strip() in ("0", "1")

@@ -91,6 +91,17 @@ def test_the_last_column_gives_way_at_a_terminal(monkeypatch: pytest.MonkeyPatch
     assert len(lines[1]) == 6 + 16 + 1
 
 
+def test_a_long_title_gives_way_too_and_an_id_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = _at_a_terminal(monkeypatch)
+    out = Output(env={"NO_COLOR": "1"})
+    out.table(["ID", "ABOUT", "STATE"], [["i" * 12, "t" * 60, "s" * 60]])
+    out.table(["ID", "ABOUT"], [["i" * 50, "t" * 60]])
+    lines = screen.getvalue().splitlines()
+    assert lines[1] == f"{'i' * 12}  {'t' * 15}…  {'s' * 7}…"
+    assert len(lines[1]) == 40
+    assert lines[3].startswith("i" * 50 + "  ")
+
+
 def test_colours_only_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     _at_a_terminal(monkeypatch)
     assert Output(env={}).paint("x", "red", "bold") == "\x1b[31;1mx\x1b[0m"
