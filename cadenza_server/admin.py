@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID, uuid5
 
-from sqlmodel import Session
-
 from cadenza_server.auth import Passwords, find_by_email, normalise_email
 from cadenza_server.builtin_store import FileStore
 from cadenza_server.clock import utc_now
-from cadenza_server.database import Database
+from cadenza_server.database import Database, Session
 from cadenza_server.settings import ServerSettings
 from cadenza_server.tables import Exercise, Piece, Routine, RoutineAssignment, User
 

@@ -10,9 +10,10 @@ import jwt
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import bindparam, select
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from cadenza_server.access import Actor
+from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
 from cadenza_server.keyring import Keyring
 from cadenza_server.tables import User, metadata
@@ -95,7 +96,7 @@ def bearer_of(header: str | None) -> str:
 
 def load_actor(session: Session, user_id: int) -> Actor:
     """The signed-in user, or 401 when there is none any more."""
-    row = session.connection().execute(_ACTOR, {"user_id": user_id}).first()
+    row = session.core.execute(_ACTOR, {"user_id": user_id}).first()
     if row is None:
         raise ApiError("unauthorized")
     return Actor(*row)

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlmodel import Session
-
 from cadenza_server.context import Context
+from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
 from cadenza_server.events import Fact, append
 from cadenza_server.keys import thumbnail_key_beside

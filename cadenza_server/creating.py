@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, func, select
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from cadenza_server.context import Context
-from cadenza_server.database import insert_row
+from cadenza_server.database import Session, insert_row
 from cadenza_server.errors import ApiError
 from cadenza_server.events import Fact, append
 from cadenza_server.keys import thumbnail_key_beside, video_key
@@ -125,7 +125,7 @@ def _find_replay(
     session: Session, ctx: Context, submission_id: UUID | None, fingerprint: str
 ) -> View | None:
     """What an earlier attempt with this id made; None when the id is new."""
-    taken = submission_id and session.connection().execute(_TAKEN, {"id": submission_id}).first()
+    taken = submission_id and session.core.execute(_TAKEN, {"id": submission_id}).first()
     if not submission_id or not taken:
         return None
     if tuple(taken) != (ctx.actor.id, fingerprint):

@@ -11,9 +11,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select
-from sqlmodel import Session
 
 from cadenza_server.clock import wire_time
+from cadenza_server.database import Session
 from cadenza_server.tables import UploadEvent, metadata
 
 FIRST_HASH = "0" * 64
@@ -38,7 +38,7 @@ def append(session: Session, at: datetime, *facts: Fact) -> None:
     The chain needs one writer at a time: `Database.writing()` holds SQLite's write lock. (On
     PostgreSQL the same place will take an advisory lock.)
     """
-    last = session.connection().execute(_LAST).first()
+    last = session.core.execute(_LAST).first()
     seq, previous = last or (0, FIRST_HASH)
     rows: list[dict[str, Any]] = []
     for fact in facts:
@@ -57,7 +57,7 @@ def append(session: Session, at: datetime, *facts: Fact) -> None:
         }
         row["hash"] = previous = seal(row)
         rows.append(row)
-    session.connection().execute(_INSERT, rows)
+    session.core.execute(_INSERT, rows)
 
 
 def seal(row: dict[str, Any]) -> str:

@@ -9,10 +9,11 @@ from uuid import UUID
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from cadenza_server.confirming import confirm_lazily
 from cadenza_server.context import Context, base_url
+from cadenza_server.database import Session
 from cadenza_server.pagination import DEFAULT_LIMIT, MAX_LIMIT, add_page_headers
 from cadenza_server.schemas import MediaState, SubmissionOut
 from cadenza_server.submissions import (

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, or_
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement, bindparam, exists, or_
+from sqlalchemy import select as core_select
+from sqlmodel import col, select
 
 from cadenza_server.access import Action, Actor, Subject, can_access, require, subject_of
+from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
 from cadenza_server.schemas import NewSubmission
 from cadenza_server.tables import (
@@ -21,7 +23,11 @@ from cadenza_server.tables import (
     Routine,
     RoutineAssignment,
     User,
+    metadata,
 )
+
+_PIECES = metadata.tables["pieces"]
+_PIECE = core_select(_PIECES.c.owner_id, _PIECES.c.title).where(_PIECES.c.id == bindparam("id"))
 
 
 def load_piece(session: Session, actor: Actor, piece_id: UUID, action: Action) -> Piece:
@@ -29,7 +35,7 @@ def load_piece(session: Session, actor: Actor, piece_id: UUID, action: Action) -
     piece = session.get(Piece, piece_id)
     if piece is None:
         raise ApiError("not_found", "There is no such piece.")
-    require(actor, _piece_subject(session, actor, piece), action)
+    require(actor, _piece_subject(session, actor, piece_id, piece.owner_id), action)
     return piece
 
 
@@ -121,10 +127,10 @@ def visible_context(session: Session, actor: Actor, body: NewSubmission) -> str 
         of_exercise = session.get(Piece, exercise.piece_id) if exercise.piece_id else None
         exercise_piece_title = of_exercise.title if of_exercise else None
     if body.piece_id:
-        piece = session.get(Piece, body.piece_id)
+        piece = session.core.execute(_PIECE, {"id": body.piece_id}).first()
         if piece is None:
             raise _unknown("piece_id")
-        _see(actor, _piece_subject(session, actor, piece), "piece_id")
+        _see(actor, _piece_subject(session, actor, body.piece_id, piece.owner_id), "piece_id")
         piece_title = piece.title
     if body.session_id:
         practice = session.get(PracticeSession, body.session_id)
@@ -146,11 +152,11 @@ def _unknown(field: str) -> ApiError:
     return ApiError("context_not_found", fields={field: "not found"})
 
 
-def _piece_subject(session: Session, actor: Actor, piece: Piece) -> Subject:
-    if actor.id == piece.owner_id:
+def _piece_subject(session: Session, actor: Actor, piece_id: UUID, owner_id: int) -> Subject:
+    if actor.id == owner_id:
         return Subject(actor.id)  # the owner needs no further look-up
-    subject = _owned_by(session, piece.owner_id)
-    query = select(Piece.id).where(Piece.id == piece.id, is_in_assigned_routine(actor.id))
+    subject = _owned_by(session, owner_id)
+    query = select(Piece.id).where(Piece.id == piece_id, is_in_assigned_routine(actor.id))
     return _shared(subject, actor, is_given=session.exec(query).first() is not None)
 
 

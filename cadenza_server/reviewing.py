@@ -7,10 +7,11 @@ from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from cadenza_server.confirming import confirm_lazily
 from cadenza_server.context import Context
+from cadenza_server.database import Session
 from cadenza_server.events import Fact, append
 from cadenza_server.pagination import SortKey
 from cadenza_server.schemas import QueueItem

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from cadenza_server.access import Action, Actor, Subject, require, subject_of
-from cadenza_server.database import Database
+from cadenza_server.database import Database, Session
 from cadenza_server.errors import ApiError
 from cadenza_server.pagination import SortKey, after, read_cursor, write_cursor
 from cadenza_server.schemas import SubmissionOut

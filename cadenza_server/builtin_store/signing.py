@@ -65,9 +65,10 @@ class Signer:
         }
         if headers:
             query["signed"] = ";".join(sorted(headers))
-        message = _message(method, key, query, headers or {})
-        query["sig"] = _encode(self.keyring.sign("storage", message))
-        return f"/storage/{quote(key)}?{urlencode(query, quote_via=quote)}"
+        path, canonical = quote(key), _canonical(query)
+        message = _message(method, path, canonical, headers or {})
+        signature = _encode(self.keyring.sign("storage", message))
+        return f"/storage/{path}?{canonical}&sig={signature}"
 
     def verify(
         self,
@@ -95,17 +96,21 @@ class Signer:
             raise ExpiredError(int(expires))
         names = [name for name in query.get("signed", "").split(";") if name]
         sent = {name: headers.get(name, "") for name in names}
-        message = _message(method, key, unsigned, sent)
+        message = _message(method, quote(key), _canonical(unsigned), sent)
         if not self.keyring.verify("storage", key_id, message, _decode(signature)):
             raise SignatureMismatchError
 
 
-def _message(method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
+def _canonical(query: Mapping[str, str]) -> str:
+    return urlencode(sorted(query.items()), quote_via=quote)
+
+
+def _message(method: str, path: str, query: str, headers: Mapping[str, str]) -> bytes:
     lines = [
         _VERSION,
         method,
-        quote(key),
-        urlencode(sorted(query.items()), quote_via=quote),
+        path,
+        query,
         *(f"{name}:{value.strip()}" for name, value in sorted(headers.items())),
     ]
     return "\n".join(lines).encode()

@@ -8,9 +8,10 @@ from uuid import UUID
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from cadenza_server.context import Context, ContextDep, SignedInRoute, base_url, takes_up_to
+from cadenza_server.database import Session
 from cadenza_server.documentation import PAGE_HEADERS, refusals
 from cadenza_server.errors import ApiError
 from cadenza_server.keys import page_key

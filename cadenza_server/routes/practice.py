@@ -6,9 +6,10 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from cadenza_server.context import ContextDep, SignedInRoute, UserId
+from cadenza_server.database import Session
 from cadenza_server.documentation import refusals
 from cadenza_server.reference import (
     current_routine,
