@@ -208,8 +208,6 @@ class _Turn:
             user_id = world.user_of(sent.removeprefix("Bearer ").strip() or None)
         if user_id is None:
             return _api.refusal("unauthorized")
-        if self._op not in operations() and not do.replaces_answer:
-            return Answer(404, {"Content-Type": "application/json"}, b'{"detail":"Not Found"}')
         if not do.has_effect:
             return Answer(500, {})
         answer = _api.answer_api(

@@ -132,9 +132,9 @@ class World:
         return token
 
     def revoke_tokens(self) -> None:
-        """Void every token but the newest, or the only one when there is no other."""
-        live = [token for token in self.tokens if token not in self.void_tokens]
-        self.void_tokens.update(live[:-1] if len(live) > 1 else live)
+        """Void every token but the newest; the first one too, while there is no other."""
+        issued = list(self.tokens)
+        self.void_tokens.update(issued[:-1] if len(issued) > 1 else issued)
 
     def user_of(self, token: str | None) -> int | None:
         """Whose the token is; None when it is not accepted."""

@@ -119,7 +119,7 @@ def _() -> None:
 @mutant(
     "5xx-is-fatal",
     "api-502-retried api-504-retried storage-500-retried s5xx-backoff-growth "
-    "slowdown-halves-concurrency state-dir-relocated",
+    "slowdown-halves-concurrency",
 )
 def _() -> None:
     """A server error fails the recording."""

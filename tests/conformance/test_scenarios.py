@@ -18,24 +18,53 @@ from cadenza_conformance.schemas import SCHEMAS, schema_text
 ROOT = Path(str(resources.files("cadenza_conformance")))
 SCENARIOS = load_scenarios()
 INVALID = sorted((ROOT / "runner-tests" / "invalid").glob("*.json"))
-FIRST_FORTY = """
-happy-one happy-many-50 enqueue-offline restart-drains-queue url-expired-once
-url-expired-during-put url-expired-early-close url-fresh-but-403 create-response-lost
-put-stored-response-lost confirm-response-lost confirm-object-missing confirm-checksum-mismatch
-kill-between-create-and-put kill-mid-put kill-between-put-and-confirm
-kill-between-confirm-and-delete kill-during-recovery retry-after-seconds retry-after-date
-s5xx-backoff-growth token-401-refresh-once token-401-forever-hold no-token-to-storage
-redirect-other-host-refused html-200-not-success file-missing-server-confirmed
-thumb-fails-video-ok state-dir-relocated second-instance-refused secrets-not-in-logs
-big-file-streaming-rss slowdown-halves-concurrency clock-jump-forward clock-jump-back
-disk-full-progress suspend-mid-put constraint-lost-mid-put multipart-resume
-resumable-upload-rufh
-""".split()
+FIRST_FORTY = {
+    "happy-one",
+    "happy-many-50",
+    "enqueue-offline",
+    "restart-drains-queue",
+    "url-expired-once",
+    "url-expired-during-put",
+    "url-expired-early-close",
+    "url-fresh-but-403",
+    "create-response-lost",
+    "put-stored-response-lost",
+    "confirm-response-lost",
+    "confirm-object-missing",
+    "confirm-checksum-mismatch",
+    "kill-between-create-and-put",
+    "kill-mid-put",
+    "kill-between-put-and-confirm",
+    "kill-between-confirm-and-delete",
+    "kill-during-recovery",
+    "retry-after-seconds",
+    "retry-after-date",
+    "s5xx-backoff-growth",
+    "token-401-refresh-once",
+    "token-401-forever-hold",
+    "no-token-to-storage",
+    "redirect-other-host-refused",
+    "html-200-not-success",
+    "file-missing-server-confirmed",
+    "thumb-fails-video-ok",
+    "state-dir-relocated",
+    "second-instance-refused",
+    "secrets-not-in-logs",
+    "big-file-streaming-rss",
+    "slowdown-halves-concurrency",
+    "clock-jump-forward",
+    "clock-jump-back",
+    "disk-full-progress",
+    "suspend-mid-put",
+    "constraint-lost-mid-put",
+    "multipart-resume",
+    "resumable-upload-rufh",
+}
 
 
 def test_the_first_forty_scenarios_are_there() -> None:
     # `file-changed-after-enqueue` and `idle-keepalive-closed` became several, with longer names.
-    assert set(FIRST_FORTY) <= {scenario.id for scenario in SCENARIOS}
+    assert {scenario.id for scenario in SCENARIOS} >= FIRST_FORTY
     assert len(SCENARIOS) >= 100
 
 
