@@ -142,19 +142,22 @@ class Exchange:
 
     # ── progress ───────────────────────────────────────────────────────────────────────────────
 
+    def report_is_due(self) -> bool:
+        """Whether the caller would be told; asked first where finding out costs something."""
+        if self._progress is None:
+            return False
+        return (
+            self._reported_at is None
+            or self.monotonic() - self._reported_at >= _PROGRESS_INTERVAL_SECONDS
+        )
+
     def report(self, done_bytes: int, *, now: bool = False) -> None:
         """Tell the caller how far it is; small steps are gathered unless `now`."""
         if self._progress is None or done_bytes <= self._reported_bytes:
             return
-        moment = self.monotonic()
-        recent = (
-            self._reported_at is not None
-            and moment - self._reported_at < _PROGRESS_INTERVAL_SECONDS
-        )
-        if recent and not now:
-            return
-        self._reported_at, self._reported_bytes = moment, done_bytes
-        self._progress(done_bytes, self.total_bytes)
+        if now or self.report_is_due():
+            self._reported_at, self._reported_bytes = self.monotonic(), done_bytes
+            self._progress(done_bytes, self.total_bytes)
 
 
 _PHASES: dict[str, Phase] = {

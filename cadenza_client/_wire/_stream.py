@@ -33,6 +33,7 @@ from cadenza_client._wire._exchange import CURRENT, Exchange
 __all__ = ["ListeningBackend", "ListeningStream", "answer_in"]
 
 _READ_BYTES = 64 * 1024
+_WATCH_EVERY_BYTES = 256 * 1024
 _NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -63,6 +64,10 @@ class ListeningStream(httpcore.NetworkStream):
         self._inner = inner
         self._socket: socket.socket = inner.get_extra_info("socket")
         self._socket.setblocking(False)
+        self._readable = select.poll()
+        self._readable.register(self._socket, select.POLLIN)
+        self._readable_or_writable = select.poll()
+        self._readable_or_writable.register(self._socket, select.POLLIN | select.POLLOUT)
         self._early = bytearray()
         self._ended = False
         self._exchange: Exchange | None = None
@@ -91,27 +96,33 @@ class ListeningStream(httpcore.NetworkStream):
 
     def _send(self, buffer: bytes, exchange: Exchange, *, is_body: bool) -> None:
         left = memoryview(buffer)
+        unwatched_bytes = _WATCH_EVERY_BYTES
         exchange.moved()
         while left:
-            exchange.check_cancelled()
-            if is_body and self._has_answered():
-                raise httpcore.WriteError("answered before the end of the body")
+            # TLS takes 16 KiB at a time: looking around costs more than sending that.
+            if unwatched_bytes >= _WATCH_EVERY_BYTES:
+                unwatched_bytes = 0
+                exchange.check_cancelled()
+                if is_body and self._has_answered():
+                    raise httpcore.WriteError("answered before the end of the body")
             try:
                 taken = self._socket.send(left)
             except _NOTHING_YET:
                 patience = exchange.patience_to_send()
                 if patience <= 0:
                     raise httpcore.WriteTimeout("nothing moved") from None
-                both = select.POLLIN | select.POLLOUT
-                self._wait(both, min(patience, exchange.poll_seconds))
+                self._wait_for_either(min(patience, exchange.poll_seconds))
+                unwatched_bytes = _WATCH_EVERY_BYTES
                 continue
             except OSError as error:
                 raise httpcore.WriteError(str(error)) from error
             left = left[taken:]
+            unwatched_bytes += taken
             exchange.moved()
             if is_body:
                 self._wrote_bytes += taken
-                exchange.report(max(0, self._wrote_bytes - self._in_flight_bytes()))
+                if exchange.report_is_due():
+                    exchange.report(max(0, self._wrote_bytes - self._in_flight_bytes()))
 
     def _await_continue(self, exchange: Exchange) -> None:
         until = exchange.monotonic() + exchange.continue_seconds
@@ -121,11 +132,11 @@ class ListeningStream(httpcore.NetworkStream):
             if left <= 0:
                 # RFC 9110 §10.1.1: a server need not answer, and a client must not wait for ever.
                 return
-            self._wait(select.POLLIN, min(left, exchange.poll_seconds))
+            self._wait_for_bytes(min(left, exchange.poll_seconds))
             self._has_answered()
 
     def _has_answered(self) -> bool:
-        if not self._ended and self._wait(select.POLLIN, 0):
+        if not self._ended and self._wait_for_bytes(0):
             try:
                 received = self._receive(_READ_BYTES)
             except httpcore.ReadError:
@@ -160,7 +171,7 @@ class ListeningStream(httpcore.NetworkStream):
             patience = exchange.patience_to_receive(in_flight=still > 0)
             if patience <= 0:
                 raise httpcore.ReadTimeout("no answer in time")
-            self._wait(select.POLLIN, min(patience, exchange.poll_seconds))
+            self._wait_for_bytes(min(patience, exchange.poll_seconds))
         return b""
 
     def _receive(self, max_bytes: int) -> bytes | None:
@@ -174,10 +185,13 @@ class ListeningStream(httpcore.NetworkStream):
 
     # ── the socket ─────────────────────────────────────────────────────────────────────────────
 
-    def _wait(self, events: int, seconds: float) -> bool:
-        poll = select.poll()
-        poll.register(self._socket, events)
-        return bool(poll.poll(max(0, round(seconds * 1000))))
+    def _wait_for_bytes(self, seconds: float) -> bool:
+        """Whether there is something to read, or the end."""
+        return bool(self._readable.poll(_milliseconds(seconds)))
+
+    def _wait_for_either(self, seconds: float) -> None:
+        """Until something can be read or written."""
+        self._readable_or_writable.poll(_milliseconds(seconds))
 
     def _in_flight_bytes(self) -> int:
         """What the kernel has taken from us and the other side has not acknowledged."""
@@ -225,3 +239,8 @@ class ListeningBackend(httpcore.NetworkBackend):
         return ListeningStream(
             self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
         )
+
+
+def _milliseconds(seconds: float) -> int:
+    # Never rounded to nothing: a wait that does not wait is a busy loop.
+    return max(1, round(seconds * 1000)) if seconds > 0 else 0
