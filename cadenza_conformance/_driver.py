@@ -119,7 +119,7 @@ class Drive:
             await self._adapter.up()
             hello = await self._call("hello", schema=SCHEMA)
         except AdapterError as error:
-            self._note(-1, "hello", ok=False, seen=str(error), environment=True)
+            self._note(-1, "hello", ok=False, seen=str(error))
             return False
         capabilities = {str(name) for name in cast("list[Any]", hello.get("capabilities", []))}
         if not self._adapter.can_kill:
@@ -312,7 +312,6 @@ class Drive:
         ok: bool,
         expected: str = "",
         seen: str = "",
-        environment: bool = False,
     ) -> None:
         self._trace.notes.append(
             DriverNote(
@@ -322,7 +321,6 @@ class Drive:
                 ok=ok,
                 expected=expected,
                 seen=seen,
-                environment=environment,
             )
         )
 

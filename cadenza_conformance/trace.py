@@ -111,7 +111,7 @@ class Sighting(_Data):
 
 
 class DriverNote(_Data):
-    """One step of the driver, and how it ended."""
+    """One step of the driver, and how it ended; step -1 is the meeting with the client."""
 
     t: float
     step: int
@@ -119,7 +119,6 @@ class DriverNote(_Data):
     ok: bool
     expected: str = ""
     seen: str = ""
-    environment: bool = False
 
 
 class Leak(_Data):

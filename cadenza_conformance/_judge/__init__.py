@@ -14,9 +14,12 @@ __all__ = ["INVARIANTS", "Failure", "Judgement", "Verdict", "judge"]
 def judge(scenario: Scenario, trace: Trace) -> Judgement:
     """The verdict on one run.
 
-    FAIL beats INCONCLUSIVE: a client that broke a rule broke it, whatever else was not reached.
-    A scenario whose faults were not all reached is never a PASS (§3.1.4).
+    A client that could not even be met proves nothing. Otherwise FAIL beats INCONCLUSIVE: a
+    client that broke a rule broke it, whatever else was not reached. A scenario whose faults were not all reached is never a PASS (§3.1.4).
     """
+    unmet = next((note for note in trace.notes if note.step < 0 and not note.ok), None)
+    if unmet is not None:
+        return Judgement("INCONCLUSIVE", reason=f"{unmet.name}: {unmet.seen}")
     missing = sorted(set(scenario.requires) - set(trace.capabilities))
     if missing:
         return Judgement("SKIP", reason=f"the client lacks: {', '.join(missing)}")
@@ -25,10 +28,6 @@ def judge(scenario: Scenario, trace: Trace) -> Judgement:
     failures += check_expectations(scenario, trace)
     if failures:
         return Judgement("FAIL", tuple(failures))
-    environment = [note for note in trace.notes if note.environment and not note.ok]
-    if environment:
-        first = environment[0]
-        return Judgement("INCONCLUSIVE", reason=f"{first.name}: {first.seen}")
     if trace.unused_rules:
         faults = ", ".join(
             f"#{index + 1} on {scenario.script[index].on.op}" for index in trace.unused_rules
@@ -45,5 +44,5 @@ def _driver_failures(scenario: Scenario, trace: Trace) -> list[Failure]:
             note.seen,
         )
         for note in trace.notes
-        if not note.ok and not note.environment
+        if not note.ok
     ]

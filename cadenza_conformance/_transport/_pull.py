@@ -20,6 +20,7 @@ from cadenza_conformance._transport._commands import Commands
 from cadenza_conformance._transport._exec import parse_reply
 
 _LONG_POLL_SECONDS = 20.0
+_GOODBYE_SECONDS = 2.0
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -50,8 +51,7 @@ class PullFactory:
 
     async def close(self) -> None:
         """Tell the client that it is over, and stop."""
-        self._desk.is_over = True
-        await asyncio.sleep(0)
+        await self._desk.say_goodbye()
         if self._server is not None:
             self._server.close()
         await self._desk.end()
@@ -70,6 +70,7 @@ class _Desk:
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
         self.is_over = False
+        self._left = asyncio.Event()
 
     async def ask(self, command: dict[str, Any], timeout_seconds: float) -> dict[str, Any]:
         number = next(self._numbers)
@@ -86,6 +87,15 @@ class _Desk:
         """Drop what a dead client did not fetch."""
         while not self._commands.empty():
             self._commands.get_nowait()
+
+    async def say_goodbye(self) -> None:
+        """Let the client that is waiting for work leave by itself."""
+        self.is_over = True
+        self.forget()
+        self._commands.put_nowait({"cmd": "bye", "seq": 0})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await self._left.wait()
 
     async def end(self) -> None:
         for task in list(self._tasks):
@@ -115,10 +125,10 @@ class _Desk:
         else:
             answer = Answer(404, _JSON, b"{}")
         await connection.write(answer.encode(date="", close=False))
+        if self.is_over and head.path == "/driver/next":
+            self._left.set()
 
     async def _next(self) -> Answer:
-        if self.is_over:
-            return Answer(200, _JSON, b'{"cmd": "bye", "seq": 0}')
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LONG_POLL_SECONDS):
                 command = await self._commands.get()
