@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from cadenza_cli._pieces import PieceNames
+from cadenza_client.errors import ServerError
 from cadenza_uploader._home import Home
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader.take import Hold
@@ -234,3 +236,14 @@ def test_login_releases_the_wait_for_a_sign_in(
     guest("login", "--dev", "--email", studio.demo.student_email)
     assert guest("daemon", "run", "--once").exit_code == 0
     assert [take.status.value for take in queue.list()] == ["uploaded"]
+
+
+def test_a_sign_in_stands_even_when_the_titles_cannot_be_fetched(
+    guest: Cadenza, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ServerError("not now")
+
+    monkeypatch.setattr(PieceNames, "remember", refuse)
+    assert guest("login", "--dev", "--email", studio.demo.student_email).exit_code == 0
+    assert guest("whoami").exit_code == 0

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import http.client
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 
+from cadenza_cli._submissions import state_words
+from cadenza_client.models import Submission
+from cadenza_server import admin
 from tests.cli.conftest import Cadenza, Studio
+
+NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -256,3 +264,45 @@ def test_commands_that_need_the_server_need_a_sign_in(cadenza: Cadenza) -> None:
         ["teacher", "show"], ["queue", "reconcile"],
     ):  # fmt: skip
         assert cadenza(*words).exit_code == 3, words
+
+
+def test_a_teacher_without_students_is_told_how_they_come(cadenza: Cadenza, studio: Studio) -> None:
+    admin.add_user(studio.settings, email="new@example.org", role="teacher")
+    cadenza.env["CADENZA_URL"] = studio.url
+    cadenza("login", "--dev", "--email", "new@example.org")
+    assert cadenza("students").stdout.startswith("No students yet.")
+    assert cadenza("submissions", "show", "abcd1234").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"media_state": "awaiting_upload"}, "on its way"),
+        ({"media_state": None}, "waiting for review"),
+        ({"media_state": "invalid"}, "invalid"),
+        ({"media_state": "ready", "reviewed_at": NOW}, "reviewed"),
+        ({"media_state": "ready", "reviewed_at": NOW, "is_mastered": True}, "mastered"),
+    ],
+)
+def test_every_state_of_a_submission_has_words(facts: dict[str, Any], words: str) -> None:
+    submission = Submission(
+        id=UUID(int=1), user_id=1, s3_key="k", duration_seconds=5, created_at=NOW, **facts
+    )
+    assert state_words(submission) == words
+
+
+def test_a_server_that_promises_nothing_shows_no_time_left() -> None:
+    from cadenza_cli.review import _time_left
+
+    assert _time_left(None, NOW) == ""
+
+
+def test_the_browser_is_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    import webbrowser
+
+    from cadenza_cli._run import World
+
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: not opened.append(address))  # type: ignore[func-returns-value]  # None on purpose
+    assert World().open_browser("http://127.0.0.1:1/x")
+    assert opened == ["http://127.0.0.1:1/x"]
