@@ -24,6 +24,7 @@ from cadenza_conformance.trace import ClientView, DriverNote, LocalFile, Sightin
 
 _CALL_SECONDS = 30.0
 _POLL_SECONDS = 0.04
+_GLANCE_SECONDS = 0.15
 #: `real` timings are minutes where `fast` ones are seconds.
 _SCALE: dict[Profile, float] = {"fast": 1.0, "real": 20.0}
 _FIRST_CAPTURE = datetime(2026, 1, 20, 17, 4, 5, tzinfo=UTC)
@@ -72,7 +73,7 @@ class Drive:
         self._world.barrier = self._barrier
         self._paths: dict[str, Path] = {}
         self._adopted: set[str] = set()
-        self._ready = False
+        self._ready = self._suspended = False
         self._trace = Trace(
             scenario=scenario.id,
             client="unknown",
@@ -386,10 +387,12 @@ class Drive:
         self._ready = False
 
     async def _step_suspend(self, _step: Step) -> None:
+        self._suspended = True
         self._signal(signal.SIGSTOP)
 
     async def _step_resume(self, _step: Step) -> None:
         self._signal(signal.SIGCONT)
+        self._suspended = False
 
     def _signal(self, number: int) -> None:
         if not isinstance(self._adapter, ExecAdapter):
@@ -515,7 +518,12 @@ class Drive:
 
     async def _step_sleep_ms(self, step: Step) -> None:
         assert step.sleep_ms is not None
-        await asyncio.sleep(step.sleep_ms / 1000)
+        deadline = self._world.monotonic() + step.sleep_ms / 1000
+        while (left := deadline - self._world.monotonic()) > 0:
+            if self._ready and not self._suspended:
+                # What the client says meanwhile counts as well.
+                await self._look()
+            await asyncio.sleep(min(left, _GLANCE_SECONDS))
 
     async def _step_check(self, step: Step) -> None:
         wanted = step.check

@@ -15,7 +15,8 @@ def judge(scenario: Scenario, trace: Trace) -> Judgement:
     """The verdict on one run.
 
     A client that could not even be met proves nothing. Otherwise FAIL beats INCONCLUSIVE: a
-    client that broke a rule broke it, whatever else was not reached. A scenario whose faults were not all reached is never a PASS (§3.1.4).
+    client that broke a rule broke it, whatever else was not reached. A scenario whose faults
+    were not all reached is never a PASS (§3.1.4).
     """
     unmet = next((note for note in trace.notes if note.step < 0 and not note.ok), None)
     if unmet is not None:

@@ -20,7 +20,7 @@ class HttpFactory:
     is_parallel = False
 
     def __init__(self, url: str, commands: Commands) -> None:
-        self._url = url
+        self._address = _parse(url)
         self._commands = commands
 
     async def open(self) -> None:
@@ -31,7 +31,7 @@ class HttpFactory:
 
     def make(self, name: str) -> HttpAdapter:  # noqa: ARG002 - there is only one
         """The adapter."""
-        return HttpAdapter(self._url, self._commands)
+        return HttpAdapter(self._address, self._commands)
 
 
 class HttpAdapter:
@@ -39,12 +39,8 @@ class HttpAdapter:
 
     pid = None
 
-    def __init__(self, url: str, commands: Commands) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "http" or not parts.hostname:
-            raise AdapterError("an adapter's address is http://HOST:PORT/PATH")
-        self._host, self._port = parts.hostname, parts.port or 80
-        self._path = parts.path or "/"
+    def __init__(self, address: tuple[str, int, str], commands: Commands) -> None:
+        self._host, self._port, self._path = address
         self._commands = commands
         self._lock = asyncio.Lock()
         self.is_up = True
@@ -124,3 +120,15 @@ class HttpAdapter:
     def log_text(self) -> str:
         """Not ours to read."""
         return ""
+
+
+def _parse(url: str) -> tuple[str, int, str]:
+    """Host, port and path.
+
+    Raises:
+        AdapterError: not an address of a web service.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise AdapterError("an adapter's address is http://HOST:PORT/PATH")
+    return parts.hostname, parts.port or 80, parts.path or "/"

@@ -36,6 +36,7 @@ _PAINTS: dict[str, Paint] = {
     "XFAIL": "dim",
 }
 _INCONCLUSIVE = 2
+_TRACE_LINES = 40
 _MORE = """
 Exit codes: 0 when everything that must pass passed, 1 on failures, 2 when something was
 inconclusive: a fault was not reached, so nothing is proven.
@@ -174,6 +175,8 @@ def run_client(
         )
         factory = _factory(transport, adapter, adapter_url, port, kill_cmd, start_cmd)
         report = asyncio.run(run_suite(factory, scenarios, options))
+    except BrokenPipeError:
+        raise
     except (OSError, AdapterError, KnownFailingError) as error:
         raise CommandError(
             f"The run cannot begin: {error}.", code="adapter", exit_code=ExitCode.USAGE
@@ -390,10 +393,17 @@ def _tell(run: Run, result: Result, *, in_full: bool = False) -> None:
     run.out.line(f"{verdict}  {result.level}/{result.scenario}  {result.reason}".rstrip())
     if result.verdict in ("PASS", "SKIP", "XFAIL") and not in_full:
         return
+    told: dict[tuple[str, str], list[str]] = {}
     for finding in result.findings:
-        run.out.line(f"    {finding.clause}: expected {finding.expected}; seen: {finding.seen}")
-    for line in result.trace:
+        told.setdefault((finding.clause, finding.expected), []).append(finding.seen)
+    for (clause, expected), seen in told.items():
+        more = f" (and {len(seen) - 1} more)" if len(seen) > 1 else ""
+        run.out.line(f"    {clause}: expected {expected}; seen: {seen[0]}{more}")
+    for line in result.trace[:_TRACE_LINES]:
         run.out.line(run.out.paint(f"      {line}", "dim"))
+    if len(result.trace) > _TRACE_LINES:
+        left = len(result.trace) - _TRACE_LINES
+        run.out.line(run.out.paint(f"      … {left} more lines; --report keeps them", "dim"))
 
 
 def _conclude(run: Run, report: Report, missing: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from cadenza_conformance.faultserver import FaultServer, ca_file
 from tests.conformance.wire import VIDEO, Bench, a_bench, play
 
-DECLARED = {"size_bytes": len(VIDEO), "sha256": hashlib.sha256(VIDEO).hexdigest()}
+DECLARED: dict[str, Any] = {"size_bytes": len(VIDEO), "sha256": hashlib.sha256(VIDEO).hexdigest()}
 ID = "6f0c3f5e-9f4e-4a4f-8a53-2d7c8f0e9a11"
 
 

@@ -82,7 +82,7 @@ def _play(base: str, token: str, piece: str) -> list[dict[str, Any]]:
                 url = base + url
                 if not step.get("anonymous"):
                     headers["Authorization"] = f"Bearer {token}"
-            headers.update(known.get(step.get("use_headers"), {}))
+            headers.update(known.get(step.get("use_headers", ""), {}))
             headers.update({n: str(v) for n, v in _filled(step.get("override", {}), known).items()})
             reply = client.request(step["method"], url, content=content, headers=headers)
             is_json = "json" in reply.headers.get("content-type", "") and reply.content

@@ -189,9 +189,8 @@ def test_a_client_that_dies_by_itself_has_failed() -> None:
 
 
 def test_an_address_that_is_none_is_refused() -> None:
-    factory = http_adapter("ftp://somewhere")
     with pytest.raises(AdapterError, match="http://"):
-        factory.make("x")
+        http_adapter("ftp://somewhere")
 
 
 def test_kill_and_start_commands_are_run_without_a_shell(tmp_path: Path) -> None:
@@ -211,10 +210,10 @@ def test_kill_and_start_commands_are_run_without_a_shell(tmp_path: Path) -> None
 def test_an_http_client_is_killed_and_waited_for() -> None:
     """`kill` runs one command, `up` another, until somebody listens again."""
     from cadenza_conformance._transport._commands import Commands
-    from cadenza_conformance._transport._http import HttpAdapter
+    from cadenza_conformance._transport._http import HttpFactory
 
     with a_web_service(Client()) as url:
-        adapter = HttpAdapter(url, Commands("true", "true"))
+        adapter = HttpFactory(url, Commands("true", "true")).make("x")
 
         async def play() -> dict[str, Any]:
             await adapter.kill()
