@@ -12,6 +12,7 @@ import fcntl
 import os
 import select
 import signal
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,8 +60,25 @@ class FileLock:
     def release(self) -> None:
         """Let go; the file stays, for it means nothing without the lock."""
         if self._fd is not None:
+            # So that the next owner is not taken for this one before it has written its own.
+            with contextlib.suppress(OSError):  # on a disk that went read-only it stays
+                os.ftruncate(self._fd, 0)
             os.close(self._fd)
             self._fd = None
+
+    def is_held(self) -> bool:
+        """Whether somebody owns the lock, without taking it: several may ask at once."""
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
 
 
 class Instance:
@@ -90,21 +108,31 @@ class Instance:
         """Take the lock and, if it is to be woken, start listening on the wake FIFO."""
         self._home.prepare()
         note = f"{os.getpid()} {int(self._clock())}\n"
-        # `daemon_status` holds the lock for an instant: look again before calling it busy.
+        # Whoever asks `is_held` shares the lock for an instant: look again before calling it busy.
         for _ in range(5):
             if self._lock.acquire(note):
                 break
             time.sleep(0.02)
         else:
             raise QueueBusyError(_owner(self._home)[0])
-        if not self._listening:
-            return self
-        with contextlib.suppress(FileExistsError):
-            os.mkfifo(self._home.wake, 0o600)
-        self._network = NetworkChanges()
-        # Read-write keeps the FIFO open without a writer, so select waits instead of spinning.
-        self._wake_fd = os.open(self._home.wake, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._listening:
+            try:
+                self._listen()
+            except BaseException:
+                self._lock.release()
+                raise
         return self
+
+    def _listen(self) -> None:
+        wake = self._home.wake
+        if wake.exists() and not wake.is_fifo():
+            # A restored backup brings a plain file, which select would always call ready.
+            wake.unlink()
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(wake, 0o600)
+        # Read-write keeps the FIFO open without a writer, so select waits instead of spinning.
+        self._wake_fd = os.open(wake, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._network = NetworkChanges()
 
     def __exit__(
         self,
@@ -143,9 +171,14 @@ def wake_daemon(home: Home) -> bool:
     except OSError:
         return False
     try:
+        if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+            return False
         os.write(fd, b"!")
+    except BlockingIOError:
+        # A full pipe: the message is in there many times already.
+        return True
     except OSError:
-        # A full pipe already holds the message; a vanished reader needs none.
+        # The reader has just gone.
         return False
     finally:
         os.close(fd)
@@ -154,11 +187,7 @@ def wake_daemon(home: Home) -> bool:
 
 def daemon_status(home: Home) -> DaemonStatus:
     """Whether an uploader owns the queue: the lock decides, not the file (P09)."""
-    if not home.lock.exists():
-        return DaemonStatus(running=False, pid=None, started_at=None)
-    probe = FileLock(home.lock)
-    if probe.acquire():
-        probe.release()
+    if not FileLock(home.lock).is_held():
         return DaemonStatus(running=False, pid=None, started_at=None)
     pid, started = _owner(home)
     return DaemonStatus(running=True, pid=pid, started_at=started)
@@ -169,7 +198,8 @@ def stop_daemon(home: Home, *, timeout_seconds: float = 6.0) -> bool:
     status = daemon_status(home)
     if not status.running or status.pid is None:
         return False
-    os.kill(status.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):  # it has just left by itself
+        os.kill(status.pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
         if not daemon_status(home).running:

@@ -4,36 +4,49 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 
 class Stop:
-    """A request to stop that can be waited on; the first reason wins."""
+    """A request to stop that can be waited on; the first reason wins.
+
+    A signal handler asks for it between any two steps of the very thread that waits. The lock
+    inside `threading.Event` would then be asked for twice and never given; `SimpleQueue` is
+    written to be put into from such a place.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._requested = False
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        # One token: whoever takes it is first.
+        self._first: SimpleQueue[None] = SimpleQueue()
+        self._first.put(None)
         self._listeners: list[Callable[[], object]] = []
         self.reason = ""
 
     @property
     def requested(self) -> bool:
         """Whether somebody asked for a stop."""
-        return self._event.is_set()
+        return self._requested
 
     def request(self, reason: str) -> None:
         """Ask for a stop."""
-        if not self._event.is_set():
-            self.reason = reason
-            self._event.set()
-            for listener in self._listeners:
-                listener()
+        try:
+            self._first.get_nowait()
+        except Empty:
+            return
+        self.reason = reason
+        self._requested = True
+        self._bell.put(None)
+        for listener in self._listeners:
+            listener()
 
     def is_set(self) -> bool:
         """The same as `requested`, in the words of `threading.Event`, for libraries."""
-        return self._event.is_set()
+        return self._requested
 
     def on_request(self, listener: Callable[[], object]) -> None:
         """Call `listener` when a stop is asked for, to end a wait that a signal does not."""
@@ -41,7 +54,14 @@ class Stop:
 
     def wait(self, seconds: float) -> bool:
         """Wait up to `seconds`; True when a stop was asked for."""
-        return self._event.wait(seconds)
+        if self._requested:
+            return True
+        try:
+            self._bell.get(timeout=max(0.0, seconds))
+        except Empty:
+            return self._requested
+        self._bell.put(None)  # for whoever else waits
+        return True
 
 
 @contextmanager
