@@ -1,5 +1,6 @@
 """One uploader per queue: the kernel's lock decides, never a file, a pid or a clock."""
 
+import fcntl
 import os
 import select
 import signal
@@ -15,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from cadenza_uploader import _instance
 from cadenza_uploader._home import Home
 from cadenza_uploader._instance import (
     DaemonStatus,
@@ -133,10 +133,17 @@ def test_a_home_is_made_for_its_first_owner(tmp_path: Path) -> None:
 # ── asking does not disturb ────────────────────────────────────────────────────────────────────
 
 
+def test_somebody_who_asks_is_no_owner(home: Home) -> None:
+    home.lock.write_text("1 1\n")  # a stranger's pid, from a crash
+    with home.lock.open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        # Seen as running, `stop` would have sent SIGTERM to process 1.
+        assert daemon_status(home) == NOBODY
+
+
 def test_many_who_ask_do_not_see_each_other_as_an_owner(home: Home) -> None:
     with Instance(home):
         pass
-    home.lock.write_text("1 1\n")  # a stranger's pid, from a crash
     seen: list[DaemonStatus] = []
 
     def ask() -> None:
@@ -147,7 +154,6 @@ def test_many_who_ask_do_not_see_each_other_as_an_owner(home: Home) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    # Seen as running, `stop` would have sent SIGTERM to process 1.
     assert set(seen) == {NOBODY}
 
 
@@ -185,7 +191,7 @@ def test_a_lock_that_cannot_be_had_for_another_reason_is_told(
     def unable(_fd: int, _operation: int) -> None:
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(_instance.fcntl, "flock", unable)
+    monkeypatch.setattr(fcntl, "flock", unable)
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="No locks available"):
         FileLock(tmp_path / "x.lock").acquire()
@@ -332,6 +338,7 @@ def test_waiting_costs_no_processor(home: Home) -> None:
         before = time.process_time()
         assert not instance.wait_for_wake(0.3)
         assert time.process_time() - before < 0.2
+        assert instance._wake_fd is not None
         assert select.select([instance._wake_fd], [], [], 0)[0] == []
 
 

@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -55,12 +56,14 @@ def test_the_first_reason_wins_and_listeners_hear_it_once() -> None:
 
 def test_a_stop_ends_every_wait_and_every_later_one() -> None:
     stop, ended = Stop(), list[bool]()
-    threads = [threading.Thread(target=lambda: ended.append(stop.wait(30))) for _ in range(3)]
+    threads = [
+        threading.Thread(target=lambda: ended.append(stop.wait(300)), daemon=True) for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
     stop.request("over")
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=10)
     assert ended == [True, True, True]
     assert stop.wait(30)
     assert stop.wait(0)
@@ -68,9 +71,8 @@ def test_a_stop_ends_every_wait_and_every_later_one() -> None:
 
 def test_of_many_who_ask_at_once_one_is_first() -> None:
     for _ in range(50):
-        stop, heard = Stop(), list[str]()
-        stop.on_request(lambda stop=stop, heard=heard: heard.append(stop.reason))
-        meet = threading.Barrier(4)
+        stop, heard, meet = Stop(), list[str](), threading.Barrier(4)
+        stop.on_request(partial(heard.append, "asked"))
 
         def ask(name: str, stop: Stop = stop, meet: threading.Barrier = meet) -> None:
             meet.wait(timeout=30)
@@ -81,7 +83,32 @@ def test_of_many_who_ask_at_once_one_is_first() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert heard == [stop.reason]
+        assert heard == ["asked"]
+        assert stop.reason in {"0", "1", "2", "3"}
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_a_signal_in_the_middle_of_asking_is_not_heard_twice(step: int) -> None:
+    stop, heard, steps = Stop(), list[str](), 0
+    stop.on_request(partial(heard.append, "asked"))
+
+    def between(frame: FrameType, event: str, _argument: Any) -> Any:
+        nonlocal steps
+        if event == "line" and frame.f_code is Stop.request.__code__:
+            if steps == step:
+                sys.settrace(None)
+                stop.request("second")
+            steps += 1
+        return between
+
+    before = sys.gettrace()
+    sys.settrace(between)
+    try:
+        stop.request("first")
+    finally:
+        sys.settrace(before)
+    assert heard == ["asked"]
+    assert stop.requested
 
 
 def interrupted_at(step: int, seconds: float) -> tuple[bool, bool, float]:
@@ -182,6 +209,19 @@ def test_a_signal_ends_a_wait_of_the_main_thread_at_once() -> None:
         child.send_signal(signal.SIGTERM)
         assert line_of(child) == "SIGTERM True"
         assert child.wait(timeout=30) == 0
+
+
+def test_only_a_second_interrupt_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    with stop_on_signals() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.wait(30)
+        assert left == []
+        os.kill(os.getpid(), signal.SIGINT)
+        while not left:
+            time.sleep(0.001)  # Python runs the handler between two of its own steps
+    assert left == [130]
 
 
 def test_a_second_interrupt_leaves_at_once() -> None:
