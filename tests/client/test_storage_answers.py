@@ -141,6 +141,36 @@ def test_stored_is_what_the_store_says_is_stored() -> None:
     assert stored_etag(_answer(201, b"<PostResponse/>")) is None
 
 
+@pytest.mark.parametrize("status", [200, 201])
+@pytest.mark.parametrize("kind", ["text/html; charset=UTF-8", "application/xhtml+xml"])
+def test_an_empty_answer_with_an_etag_is_stored_whatever_it_is_called(
+    status: int, kind: str
+) -> None:
+    # Swift's s3api answers a PUT like this.
+    assert stored_etag(_answer(status, etag='"e"', content_type=kind)) == '"e"'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _answer(200, PAGE, content_type="text/html", etag='"e"'),
+        _answer(200, PAGE, etag='"e"'),
+        _answer(200, b" ", content_type="text/html", etag='"e"'),
+        _answer(200, content_type="text/html"),
+        _answer(200, content_type="text/html", etag=""),
+    ],
+)
+def test_a_page_with_an_etag_or_html_without_one_is_a_portal(answer: StorageAnswer) -> None:
+    with pytest.raises(ResponseError) as caught:
+        stored_etag(answer)
+    assert caught.value.captive_portal
+
+
+def test_an_empty_html_answer_before_the_whole_file_is_not_stored() -> None:
+    with pytest.raises(ResponseError, match="before"):
+        stored_etag(_answer(200, complete=False, etag='"e"', content_type="text/html"))
+
+
 def test_a_200_with_an_error_document_is_not_stored() -> None:
     with pytest.raises(StorageBusyError):
         stored_etag(_answer(200, _xml("InternalError")))
