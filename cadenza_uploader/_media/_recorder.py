@@ -4,6 +4,7 @@
 # (the stubs of PyAV and Pillow are partial)
 from __future__ import annotations
 
+from collections import deque
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -86,6 +87,7 @@ class Recorder:
         self._video = video
         self._audio: AudioStream | None = None
         self._resampler: av.AudioResampler | None = None
+        self._waiting: deque[Packet[AudioStream]] = deque()
         if sound:
             self._audio = self._out.add_stream("aac", rate=SAMPLE_RATE)
             self._audio.bit_rate = AUDIO_BITS
@@ -106,10 +108,9 @@ class Recorder:
         try:
             if error is None:
                 self._out.mux(self._video.encode(None))
-                # A take that was stopped early ends with its last picture.
-                self._limit = min(self._limit, self.recorded_seconds)
                 if self._audio is not None:
-                    self._mux_sound(self._audio.encode(None))
+                    self._waiting += self._audio.encode(None)
+                    self._release_sound()
         finally:
             self._out.close()
 
@@ -131,22 +132,26 @@ class Recorder:
         plain.pts, plain.time_base, plain.pict_type = stamp, Fraction(1, _CLOCK), 0
         self._out.mux(self._video.encode(plain))
         self.recorded_seconds = at_seconds + self._frame_seconds
+        self._release_sound()
         return True
 
     def add_sound(self, frame: AudioFrame, at_seconds: Fraction) -> None:
-        """Take in sound that begins at `at_seconds`; what ends after the limit is left out."""
-        if self._audio is None or self._resampler is None:
-            return
-        if at_seconds < 0:
+        """Take in sound that begins at `at_seconds`; what outlasts the picture is left out."""
+        if self._audio is None or self._resampler is None or at_seconds < 0:
             return
         frame.time_base = Fraction(1, frame.sample_rate)
         frame.pts = round(at_seconds * frame.sample_rate)
         for plain in self._resampler.resample(frame):
-            self._mux_sound(self._audio.encode(plain))
+            self._waiting += self._audio.encode(plain)
 
-    def _mux_sound(self, packets: list[Packet[AudioStream]]) -> None:
-        for packet in packets:
-            # An AAC packet crosses the limit by up to 21 ms: 180.000 s must stay 180.000 s.
+    def _release_sound(self) -> None:
+        """Write the sound that ends with the picture or before.
+
+        The last AAC packet would end up to 21 ms later, and 180.000 s must stay 180.000 s.
+        """
+        while self._waiting:
+            packet = self._waiting[0]
             end = ((packet.pts or 0) + (packet.duration or _AAC_FRAME)) * packet.time_base
-            if end <= self._limit:
-                self._out.mux(packet)
+            if end > self.recorded_seconds:
+                return
+            self._out.mux(self._waiting.popleft())

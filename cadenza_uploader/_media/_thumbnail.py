@@ -36,7 +36,6 @@ LATER_PARTS = (0.1, 0.3, 0.5, 0.75)
 # to see; from the second on a frame is taken at once, so that a fade-in is not shown at its start.
 _BLACK_BELOW, _CLEAR_FROM = 40, 80
 _BT709, _UNSPECIFIED = 1, 2
-_FULL_RANGE = 2
 _MAX_LEAD_FRAMES = 150
 
 _TURNS = {
@@ -123,8 +122,6 @@ def _rgb(frame: VideoFrame, width: int, height: int) -> bytes:
         interpolation="AREA",
         # Untagged HD is BT.709; swscale would take it for BT.601 and shift the greens.
         src_colorspace=_BT709 if frame.colorspace == _UNSPECIFIED and _is_hd(frame) else None,
-        src_color_range=_FULL_RANGE if frame.color_range == _FULL_RANGE else 1,
-        dst_color_range=_FULL_RANGE,
         threads=1,
     )
     plane = rgb.planes[0]

@@ -121,8 +121,15 @@ def _(path: Path) -> None:
 CORNERS = {"red": (254, 0, 0), "green": (0, 254, 0), "blue": (0, 0, 254), "white": (254,) * 3}
 
 
-def _corners(path: Path, degrees: int, mirror: bool, aspect: str | None = None) -> None:
-    width, height = 640, 360
+def _corners(
+    path: Path,
+    degrees: int = 0,
+    mirror: bool = False,
+    aspect: str | None = None,
+    width: int = 640,
+    tagged: bool = True,
+) -> None:
+    height = width * 9 // 16
     rows = [
         bytes(CORNERS[left]) * (width // 2) + bytes(CORNERS[right]) * (width // 2)
         for left, right in (("red", "green"), ("blue", "white"))
@@ -143,7 +150,7 @@ def _corners(path: Path, degrees: int, mirror: bool, aspect: str | None = None) 
         rotate=degrees,
         mirror=mirror,
         aspect=aspect,
-        colour=(1, 1, 1, 1),
+        colour=(1, 1, 1, 1) if tagged else None,
         codec_options={"crf": "20"},
     )
 
@@ -153,7 +160,46 @@ for _degrees in (0, 90, 180, 270):
         BUILDERS[f"corners_{_degrees}{'m' if _mirror else ''}.mp4"] = partial(
             _corners, degrees=_degrees, mirror=_mirror
         )
-BUILDERS["corners_wide_pixels_90.mp4"] = partial(_corners, degrees=90, mirror=False, aspect="3/2")
+BUILDERS["corners_untagged_hd.mp4"] = partial(_corners, width=1280, tagged=False)
+BUILDERS["corners_wide_pixels_90.mp4"] = partial(_corners, degrees=90, aspect="3/2")
+
+
+@clip("combed.mp4")
+def _(path: Path) -> None:
+    """Interlaced: a bar that is 40 pixels further right in every second row."""
+    rows = [
+        b"\x10" * 100 + b"\xeb" * 80 + b"\x10" * 540,
+        b"\x10" * 140 + b"\xeb" * 80 + b"\x10" * 500,
+    ]
+    frames = []
+    for number in range(25):
+        frame = av.VideoFrame(720, 576, "yuv420p")
+        for plane, content in zip(
+            frame.planes, (b"".join(rows) * 288, *[b"\x80" * 360 * 288] * 2), strict=True
+        ):
+            step = plane.line_size
+            width = len(content) // plane.height
+            plane.update(
+                b"".join(
+                    content[row * width : (row + 1) * width].ljust(step, b"\0")
+                    for row in range(plane.height)
+                )
+            )
+        frame.pts, frame.time_base = number, Fraction(1, 25)
+        frames.append(frame)
+    options = {"preset": "veryfast", "x264-params": "tff=1:interlaced=1", "crf": "18"}
+    write(path, width=720, height=576, fps=25, frames=25, pictures=frames, codec_options=options)
+
+
+@clip("jitter_58fps.mp4")
+def _(path: Path) -> None:
+    """Fewer than 60 frames a second, and now and then two that are close together."""
+    frames, at = frames_of("testsrc2=size=320x180:rate=30", 58), 0
+    for number, frame in enumerate(frames):
+        frame.pts, frame.time_base = at, Fraction(1, 90_000)
+        at += (1200, 1900)[number % 2]
+    clock = Fraction(1, 90_000)
+    write(path, fps=60, frames=58, pictures=frames, clock=clock, audio=None)
 
 
 # ── containers and codecs ──────────────────────────────────────────────────────────────────────
@@ -183,6 +229,7 @@ _simple(
 _simple("av1.mp4", codec="libsvtav1", frames=30)
 _simple("mp3_in_mp4.mp4", audio="libmp3lame")
 _simple("avi.avi", "avi", codec="mpeg4", audio="libmp3lame", muxer={})
+_simple("sound_gap.mkv", "matroska", frames=90, audio="libopus", silence=(1.0, 2.0), muxer={})
 _simple("b_frames.avi", "avi", codec_options={"bf": "2"}, audio="libmp3lame", muxer={})
 _simple("mpeg2.mpg", "mpeg", codec="mpeg2video", audio="mp2", muxer={})
 _simple("stream.ts", "mpegts", frames=90, muxer={})
@@ -340,6 +387,13 @@ def _(path: Path) -> None:
 def _(path: Path) -> None:
     write(path, frames=6000, muxer=INDEX_LAST)
     patched(path, lambda content: trim_by_edit_list(content, 30, 20))
+
+
+@clip("edit_trim_5fps.mp4")
+def _(path: Path) -> None:
+    """The edit ends 0.05 s into a frame of 0.2 s."""
+    write(path, fps=5, gop=5, frames=50, audio=None, muxer=INDEX_LAST)
+    patched(path, lambda content: trim_by_edit_list(content, 3, 3.05))
 
 
 _simple(

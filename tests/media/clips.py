@@ -92,6 +92,7 @@ def write(
     audio: str | None = "aac",
     sound: str = "sine=frequency=440",
     seconds: float | None = None,
+    silence: tuple[float, float] | None = None,
     rotate: float | None = None,
     mirror: bool = False,
     aspect: str | None = None,
@@ -103,7 +104,11 @@ def write(
     metadata: dict[str, str] | None = None,
     clock: Fraction | None = None,
 ) -> None:
-    """Write one clip. `pictures` replaces the repeated group of `picture` frames."""
+    """Write one clip.
+
+    `pictures` replaces the repeated group of `picture` frames; `silence` leaves out the packets
+    of the sound between two times.
+    """
     fps = Fraction(fps)
     length = Fraction(frames) / fps if seconds is None else Fraction(seconds)
     sink = Unseekable()
@@ -149,11 +154,10 @@ def write(
             flows.append(repeated(video, encoded(video, group), len(group), frames))
         if audio is not None:
             packets = encoded(sounds, _sounds(sound))
-            flows.append(
-                _repeated_sound(
-                    sounds, packets, length, AAC_FRAME if audio == "aac" else packets[1].duration
-                )
-            )
+            step = AAC_FRAME if audio == "aac" else packets[1].duration
+            played = _repeated_sound(sounds, packets, length, step)
+            gap = silence or (0.0, 0.0)
+            flows.append(each for each in played if not gap[0] <= each[0] < gap[1])
         for _, _, packet in heapq.merge(*flows, key=lambda item: item[:2]):
             out.mux(packet)
     if unseekable:

@@ -1,6 +1,7 @@
 """`fit`: what comes out is acceptable, whole, upright, and nothing is left when it fails."""
 
 import errno
+import itertools
 import json
 import os
 import sys
@@ -29,6 +30,7 @@ from cadenza_uploader._media import _fit as fit_module
 from cadenza_uploader._media import _fit_job as job_module
 from cadenza_uploader._media._fit_job import fit_fd, fit_for
 from cadenza_uploader._media._fit_plan import FitPlan, plan_fit
+from cadenza_uploader._media._inspect_job import answers
 from cadenza_uploader._media._isolation import Child
 from cadenza_uploader._media._packer import Packer, PackingError
 from cadenza_uploader._media._source import examine
@@ -173,7 +175,9 @@ def test_copy_is_acceptable_and_as_long_as_its_source(
     assert made.width / made.height == pytest.approx(source.width / source.height, rel=0.01)
 
 
-@pytest.mark.parametrize("turn", ["0", "90", "180", "270", "0m", "90m", "180m", "270m"])
+@pytest.mark.parametrize(
+    "turn", ["0", "90", "180", "270", "0m", "90m", "180m", "270m", "untagged_hd"]
+)
 def test_encoded_copy_shows_what_the_source_shows(clips: Clips, tmp_path: Path, turn: str) -> None:
     """Two ways to the same picture: Pillow turns the thumbnail, FFmpeg's filters the copy."""
     name = f"corners_{turn}.mp4"
@@ -186,13 +190,36 @@ def test_encoded_copy_shows_what_the_source_shows(clips: Clips, tmp_path: Path, 
 
 
 def test_interlaced_picture_is_made_whole(clips: Clips, tmp_path: Path) -> None:
-    made = fitted(clips, tmp_path, "interlaced_576i.mp4", limits=MediaLimits(target_bytes=1))
+    assert probe_in_process(clips["combed.mp4"]).interlaced
+    assert comb_of(clips["combed.mp4"]) > 50
 
-    assert (made.width, made.height, made.interlaced) == (1024, 576, False)
+    with clips["combed.mp4"].open("rb") as file:
+        source = probe_in_process(clips["combed.mp4"])
+        everything = plan_fit(source, LIMITS).encoded()
+        transcode(examine(file.fileno()), tmp_path / "copy.mp4", source, everything, print)
+
+    assert comb_of(tmp_path / "copy.mp4") < 10
+
+
+def test_gap_in_the_sound_is_filled_with_silence(clips: Clips, tmp_path: Path) -> None:
+    """Players disagree on how long a packet of sound may last; nobody minds silence."""
+    fitted(clips, tmp_path, "sound_gap.mkv")
+
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        steps = [packet.duration for packet in container.demux(audio=0) if packet.size]
+    assert set(steps[:-1]) == {1024}
+    assert warned_of(tmp_path / "copy.mp4") == []
 
 
 def test_pictures_of_an_avi_with_b_frames_all_arrive_in_order(clips: Clips, tmp_path: Path) -> None:
     assert fitted(clips, tmp_path, "b_frames.avi").fps == pytest.approx(30, abs=0.1)
+
+
+def test_jitter_of_an_ordinary_camera_loses_no_frame(clips: Clips, tmp_path: Path) -> None:
+    fitted(clips, tmp_path, "jitter_58fps.mp4", limits=MediaLimits(target_bytes=1))
+
+    with av.open(str(tmp_path / "copy.mp4")) as container:
+        assert container.streams.video[0].frames == 58
 
 
 def test_damaged_sound_is_encoded_over_its_gaps(clips: Clips, tmp_path: Path) -> None:
@@ -482,6 +509,22 @@ def test_process_that_misbehaves_leaves_nothing(
         fit(clips["small.mp4"], tmp_path / "copy.mp4", stall_seconds=1, progress=lambda part: None)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def comb_of(path: Path) -> float:
+    """How much neighbouring rows differ where a bar stands, 0 to 255."""
+    with av.open(str(path)) as container:
+        frame = list(container.decode(video=0))[10]
+    gray = frame.reformat(width=720, height=576, format="gray")
+    plane, content = gray.planes[0], bytes(gray.planes[0])
+    column = [content[row * plane.line_size + 120] for row in range(200, 300)]
+    return sum(abs(a - b) for a, b in itertools.pairwise(column)) / 99
+
+
+def warned_of(path: Path) -> list[str]:
+    with path.open("rb") as file:
+        both = list(answers(file.fileno(), thumbnail=False, sound_check=True))
+    return [code for code, _ in both[1][0]["warnings"]]
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, program: str) -> None:

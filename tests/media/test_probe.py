@@ -67,6 +67,7 @@ MEASURED: dict[str, tuple[int, str, tuple[str, ...]]] = {
     "late_video_1s.mp4": (3008, "320x180", ()),
     "no_edit_list_b_frames.mp4": (5080, "320x180", ()),
     "edit_trim.mp4": (5000, "320x180", ()),
+    "edit_trim_5fps.mp4": (3050, "320x180", ()),
     "edit_trim_long.mp4": (20_000, "320x180", ()),
     "lie_short.mp4": (200_021, "320x180", ("duration_exceeded",)),
     "lie_movie_header.mp4": (200_021, "320x180", ("duration_exceeded",)),

@@ -163,6 +163,18 @@ def test_disk_that_fills_while_recording_is_an_oserror() -> None:
         recorder.add_picture(frame, Fraction(0))
 
 
+def test_sound_that_runs_ahead_of_the_picture_is_left_out(tmp_path: Path) -> None:
+    sound = av.AudioFrame(format="s16", layout="mono", samples=48_000)
+    sound.sample_rate = 48_000
+    path = tmp_path / "take.mp4"
+    with Recorder(path, limit_seconds=Fraction(9), sound=True) as recorder:
+        recorder.add_picture(av.VideoFrame(320, 180, "yuv420p"), Fraction(0))
+        recorder.add_sound(sound, Fraction(0))
+        recorder.add_picture(av.VideoFrame(320, 180, "yuv420p"), Fraction(1, 2))
+
+    assert probe_in_process(path).duration_ms == 533
+
+
 def test_sound_that_has_no_place_is_left_out(tmp_path: Path) -> None:
     sound = av.AudioFrame(format="s16", layout="mono", samples=1600)
     sound.sample_rate = 48_000

@@ -47,6 +47,7 @@ def test_long_side_is_480_at_most_and_the_shape_is_what_a_player_shows(
         ("corners_90m.mp4", "white green blue red"),
         ("corners_180m.mp4", "blue white red green"),
         ("corners_270m.mp4", "red blue green white"),
+        ("corners_untagged_hd.mp4", "red green blue white"),
         ("corners_wide_pixels_90.mp4", "green white red blue"),
     ],
 )
