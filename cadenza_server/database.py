@@ -6,20 +6,27 @@ strength of a confirm, so an acknowledged commit must survive a power cut (NORMA
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session as OrmSession
 from sqlmodel import SQLModel
 
+from cadenza_server.commit_groups import CommitGroups
+
 _BUSY_TIMEOUT_SECONDS = 10
 _WRITES = "cadenza_writes"
+T = TypeVar("T")
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -40,6 +47,8 @@ class Database:
     first is still true when it writes, and it never fails by upgrading a stale snapshot. Within
     this process writers queue on a lock of our own: SQLite's busy handler sleeps in growing steps
     and would let one thread starve for seconds.
+
+    On an event loop, `run()` gives the same two methods group commit.
     """
 
     def __init__(self, url: str) -> None:
@@ -60,33 +69,70 @@ class Database:
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if self.is_sqlite else nullcontext()
         )
+        self._committer = ThreadPoolExecutor(1, "cadenza-commit")
+        self._groups: WeakKeyDictionary[AbstractEventLoop, CommitGroups] = WeakKeyDictionary()
+        self._inside = threading.local()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session on one snapshot; nothing it changes is kept."""
-        with self.engine.connect() as connection, _session(connection) as session:
+        groups = self._groups_inside
+        open_group = groups.reading if groups else None
+        with (
+            nullcontext(open_group) if open_group else self.engine.connect() as connection,
+            _session(connection) as session,
+        ):
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session that commits when the block ends well and rolls back when it raises."""
+        groups = self._groups_inside
         with (
-            self._turn,
-            self._write_engine.begin() as connection,
+            groups.writing() if groups else self._open_write() as connection,
             _session(connection) as session,
         ):
             yield session
             session.flush()
 
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run `work` on the event loop; answer when all that it wrote is on disk.
+
+        What follows the end of a `writing()` block within `work` may run before that.
+        """
+        loop = asyncio.get_running_loop()
+        groups = self._groups.get(loop)
+        if groups is None:
+            groups = self._groups[loop] = CommitGroups(self._open_write, self._committer)
+
+        def work_inside() -> T:
+            self._inside.groups = groups
+            try:
+                return work()
+            finally:
+                self._inside.groups = None
+
+        return await groups.run(work_inside)
+
+    @property
+    def _groups_inside(self) -> CommitGroups | None:
+        return getattr(self._inside, "groups", None)
+
+    @contextmanager
+    def _open_write(self) -> Iterator[Connection]:
+        with self._turn, self._write_engine.begin() as connection:
+            yield connection
+
     def migrate(self) -> None:
         """`alembic upgrade head`, under the write lock, so that two processes may start at once."""
         from alembic import command
 
-        with self._turn, self._write_engine.begin() as connection:
+        with self._open_write() as connection:
             command.upgrade(alembic_config(connection), "head")
 
     def close(self) -> None:
         """Close every connection."""
+        self._committer.shutdown()
         self.engine.dispose()
 
 

@@ -40,8 +40,12 @@ def playback(ctx: Context, submission_id: UUID, *, download: bool) -> Playback:
     )
 
 
-def delete_submission(ctx: Context, submission_id: UUID) -> None:
-    """Leave a tombstone and remove the bytes; a second time changes nothing.
+def delete_submission(ctx: Context, submission_id: UUID) -> tuple[str, ...]:
+    """Leave a tombstone; a second time changes nothing.
+
+    Returns:
+        The keys to remove from the store, once the tombstone is durable: a crash in between
+        leaves bytes that nobody can reach, never a row whose bytes are gone.
 
     Raises:
         ApiError: `already_reviewed`, `held`.
@@ -51,7 +55,7 @@ def delete_submission(ctx: Context, submission_id: UUID) -> None:
             view = load_view(session, ctx.actor, submission_id, "own")
         except ApiError as error:
             if error.code == "submission_deleted":
-                return
+                return ()
             raise
         if view.submission.reviewed_at is not None:
             raise ApiError("already_reviewed")
@@ -63,9 +67,7 @@ def delete_submission(ctx: Context, submission_id: UUID) -> None:
         session.add_all([view.submission, view.asset])
         session.flush()
         append(session, now, Fact("deleted", ctx.actor.id, submission_id))
-    # After the commit: a crash in between leaves bytes nobody can reach, never a row without any.
-    ctx.storage.delete(view.asset.s3_key)
-    ctx.storage.delete(thumbnail_key_beside(view.asset.s3_key))
+    return view.asset.s3_key, thumbnail_key_beside(view.asset.s3_key)
 
 
 def load_events(ctx: Context, submission_id: UUID) -> list[EventOut]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import col
 
@@ -128,9 +130,10 @@ def video_url(ctx: ContextDep, submission_id: UUID, download: bool = False) -> P
 @router.delete(
     "/{submission_id}", status_code=204, responses=refusals(*_ONE, "already_reviewed", "held")
 )
-def delete(ctx: ContextDep, submission_id: UUID) -> None:
+async def delete(ctx: ContextDep, submission_id: UUID) -> None:
     """Delete one's own submission, before it is reviewed (B-26). Deleted twice is deleted."""
-    delete_submission(ctx, submission_id)
+    for key in await ctx.run(partial(delete_submission, ctx, submission_id)):
+        await run_sync(ctx.storage.delete, key)
 
 
 @router.get("/{submission_id}/events", responses=refusals(*_ONE))
