@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,15 @@ import typer
 from cadenza_cli import _options, _words
 from cadenza_cli._app import app
 from cadenza_cli._command import command
-from cadenza_cli._errors import CommandError
+from cadenza_cli._errors import CommandError, ExitCode
 from cadenza_cli._run import Run
+
+
+class Scenario(StrEnum):
+    """Bad networks a harness can send through."""
+
+    PRACTICE_ROOM = "practice-room"
+
 
 _LONGEST_SECONDS = 180.0
 _COUNTDOWN_SECONDS = 3
@@ -27,6 +35,7 @@ _COUNTDOWN_SECONDS = 3
         "cadenza record --seconds 20",
         "cadenza record --seconds 20 --upload --piece PIECE --wait",
         "cadenza record --camera /dev/video0 --seconds 180 -o lesson.mp4",
+        "cadenza record --count 200 --seconds 1 --scenario practice-room",
     ],
     more="""
     Without --camera the picture is made: a moving pattern with a timer, and a tone, so that a
@@ -49,6 +58,14 @@ def record(
         float, typer.Option("--tone", metavar="HZ", min=20, max=20000, help="The made tone.")
     ] = 440.0,
     silent: Annotated[bool, typer.Option("--silent", help="Without sound.")] = False,
+    count: Annotated[
+        int, typer.Option("--count", min=1, help="How many takes; with --scenario.")
+    ] = 1,
+    scenario: Annotated[
+        Scenario | None,
+        typer.Option("--scenario", help="Send them over a bad network here, and report."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Decides which requests fail.")] = 1,
     upload: Annotated[
         bool, typer.Option("--upload", help="Queue it at once; without -o, no copy is left here.")
     ] = False,
@@ -64,6 +81,11 @@ def record(
     no_daemon: _options.NoDaemonOption = False,
 ) -> None:
     """Record a take: a made one, or from a camera."""
+    if scenario is not None:
+        _practise(run, count=count, seconds=min(seconds, _LONGEST_SECONDS), seed=seed)
+        return
+    if count != 1:
+        raise typer.BadParameter("--count goes with --scenario.")
     from cadenza_cli._context import context_from
     from cadenza_cli._queueing import Orders, queue_and_send
 
@@ -105,6 +127,16 @@ def record(
         return
     orders = Orders(context, send=not no_daemon, wait=wait, timeout_seconds=timeout)
     queue_and_send(run, [destination], orders, ours=output is None)
+
+
+def _practise(run: Run, *, count: int, seconds: float, seed: int) -> None:
+    """The practice-room harness; exit 1 when a take was lost, doubled or left behind."""
+    from cadenza_cli._practice_room import practise, show
+
+    report = practise(run, count=count, seconds=seconds, seed=seed)
+    run.out.answer(report.document(), ids=[], human=lambda: show(run, report))
+    if not report.holds:
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 def _make(
