@@ -82,10 +82,12 @@ class Reading(Store):
             for row in self._query("SELECT status, count(*) AS n FROM takes GROUP BY status")
         }
         unsent = self._query(
-            "SELECT min(created_ms) AS oldest, "
-            "(SELECT coalesce(sum(a.size_bytes), 0) FROM assets a JOIN takes t ON t.id = a.take_id"
-            " WHERE t.status <> 'uploaded') AS bytes "
-            "FROM takes WHERE status <> 'uploaded'"
+            # A comparison with `<>` would read every take there is, and its assets.
+            "WITH unsent AS (SELECT id, created_ms FROM takes "
+            "WHERE status IN ('pending', 'uploading', 'failed')) "
+            "SELECT (SELECT min(created_ms) FROM unsent) AS oldest, "
+            "(SELECT coalesce(sum(assets.size_bytes), 0) "
+            "FROM unsent CROSS JOIN assets ON assets.take_id = unsent.id) AS bytes"
         )[0]
         return QueueCounts(
             pending=by_status.get("pending", 0),

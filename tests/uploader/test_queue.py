@@ -105,6 +105,34 @@ def test_counts_say_how_much_waits_and_since_when(queue: TakeQueue, clock: Clock
     assert counts.oldest_unsent_at == datetime.fromtimestamp(NOON + 60, UTC)
 
 
+def test_what_is_done_costs_no_look(queue: TakeQueue) -> None:
+    """A start and `queue ls` ask these; neither may read the takes of years."""
+    done = 2000
+    connection = queue._db.conn
+    connection.execute(
+        "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+        "INSERT INTO takes (id, account_url, captured_ms, duration_ms, duration_seconds, width, "
+        "height, status, stage, server_id, receipt, created_ms, updated_ms) "
+        "SELECT printf('%036d', i), '', 0, 1, 1, 1, 1, 'uploaded', 4, i, '{}', i, i FROM n",
+        [done],
+    )
+    connection.execute(
+        "INSERT INTO assets (take_id, kind, name, size_bytes, sha256, content_type, inode, "
+        "modified_ns) SELECT id, 'video', 'v', 1, hex(zeroblob(32)), 'video/mp4', 1, 1 FROM takes"
+    )
+
+    def steps(ask: Callable[[], object]) -> int:
+        taken = []
+        connection.set_progress_handler(lambda: taken.append(1), 10)
+        ask()
+        connection.set_progress_handler(None, 10)
+        return 10 * len(taken)
+
+    assert steps(queue.leased) < done
+    assert steps(queue.counts) < 10 * done  # one pass over an index, to count what is done
+    assert queue.counts().uploaded == done
+
+
 def test_the_same_bytes_for_the_same_context_are_found(queue: TakeQueue, home: Home) -> None:
     take = add_take(queue, seed=1)
     again = new_take(home, seed=2)
