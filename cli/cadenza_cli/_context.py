@@ -7,10 +7,9 @@ from uuid import UUID
 
 import typer
 
-from cadenza_uploader.take import TakeContext
-
 if TYPE_CHECKING:
     from cadenza_cli._run import Run
+    from cadenza_uploader.take import TakeContext
 
 __all__ = ["check_id", "context_from", "find_piece"]
 
@@ -33,6 +32,8 @@ def context_from(
     Raises:
         typer.BadParameter: no context (B-20), an id that is none, or an impossible passage.
     """
+    from cadenza_uploader.take import TakeContext
+
     if not (piece or exercise or session):
         raise typer.BadParameter(
             "a take belongs to something: give --piece, --exercise or --session "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -148,6 +147,8 @@ def run_client(
     ] = None,
 ) -> None:
     """Play scenarios on a client and judge it."""
+    import asyncio
+
     from cadenza_conformance import Options, read_known_failing, run_suite
     from cadenza_conformance.rendering import html, junit
     from cadenza_conformance.suite import KnownFailingError
@@ -211,6 +212,8 @@ def serve(
     only: OnlyOption = None,
 ) -> None:
     """Serve the fault server for a person or a UI test, until Ctrl-C."""
+    import asyncio
+
     from cadenza_conformance.blackbox import BlackBox
 
     box = BlackBox(host=host, port=port, scenarios=_scenarios(Suite.ALL, only))

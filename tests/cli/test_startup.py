@@ -6,9 +6,12 @@ import sys
 import pytest
 
 HEAVY = {
+    "asyncio",
     "av",
     "cadenza_client",
+    "cadenza_conformance",
     "cadenza_server",
+    "cadenza_uploader",
     "httpx",
     "PIL",
     "pydantic",
