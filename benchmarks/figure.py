@@ -14,7 +14,7 @@ class SkippedError(Exception):
 
 @dataclass(frozen=True)
 class Aim:
-    """The bound a ratio (or a difference) is held against."""
+    """The bound a ratio (or a difference, or our own value) is held against."""
 
     sense: Literal["≥", "≤"]
     bound: float
@@ -106,10 +106,15 @@ class Benchmark:
     measure: Measurement
     note: str = ""
     difference: bool = False  # judge ours minus peer, in the unit, instead of the ratio
+    absolute: bool = False  # judge ours alone, in the unit: what a person waits for
 
     def figure(self, pairs: Pairs) -> "Figure":
         """The figure that these values make."""
-        value = pairs.ours - pairs.peer if self.difference else pairs.ratio
+        value = pairs.ratio
+        if self.difference:
+            value = pairs.ours - pairs.peer
+        elif self.absolute:
+            value = pairs.ours
         return Figure(
             benchmark=self,
             ours=pairs.ours,

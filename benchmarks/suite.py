@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks import api, media, s3uploads, startup, takes, uploads
+from benchmarks import api, media, queue_scale, s3uploads, startup, takes, uploads
 from benchmarks.figure import Aim, Benchmark
 
 BENCHMARKS = (
@@ -95,6 +95,35 @@ BENCHMARKS = (
         Aim("≤", 1.3),
         partial(takes.enqueue_against_copy, synced=True),
         note="50 MB; both on the disk, ours also probed",
+    ),
+    Benchmark(
+        "queue-claim",
+        "of 100,000",
+        "of 1,000",
+        "ms",
+        Aim("≤", 1.5),
+        queue_scale.claim,
+        note="one claim; all takes pending",
+    ),
+    Benchmark(
+        "queue-start",
+        "with 100,000",
+        "with 1,000",
+        "s",
+        Aim("≤", 2, "s"),
+        queue_scale.start,
+        absolute=True,
+        note="recovery; all takes but one sent and cleaned, each with its history",
+    ),
+    Benchmark(
+        "queue-ls",
+        "of 100,000",
+        "of 1,000",
+        "ms",
+        Aim("≤", 300, "ms"),
+        queue_scale.listing,
+        absolute=True,
+        note="the whole process; all takes but 20 sent and cleaned",
     ),
     Benchmark(
         "probe-in-process",

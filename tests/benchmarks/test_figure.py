@@ -18,6 +18,7 @@ def benchmark(
     name: str = "thing",
     aim: Aim | None = None,
     difference: bool = False,
+    absolute: bool = False,
 ) -> Benchmark:
     def measure(run: Run) -> Pairs:
         if isinstance(pairs, Exception):
@@ -25,7 +26,14 @@ def benchmark(
         return pairs
 
     return Benchmark(
-        name, "cadenza", "cp", "MB/s", aim or Aim("≥", 1.0), measure, difference=difference
+        name,
+        "cadenza",
+        "cp",
+        "MB/s",
+        aim or Aim("≥", 1.0),
+        measure,
+        difference=difference,
+        absolute=absolute,
     )
 
 
@@ -75,6 +83,12 @@ def test_a_difference_is_judged_instead_of_the_ratio() -> None:
     measured = command.measure(figure, RUN)
     assert measured.holds is False
     assert "difference 5.0" in measured.note
+
+
+@pytest.mark.parametrize(("ours", "holds"), [(2.0, True), (2.1, False)])
+def test_what_a_person_waits_for_is_judged_without_the_peer(ours: float, holds: bool) -> None:
+    figure = benchmark(Pairs(((ours, 0.1),)), aim=Aim("≤", 2, "s"), absolute=True)
+    assert command.measure(figure, RUN).holds is holds
 
 
 def test_a_missing_peer_is_neither_a_pass_nor_a_miss() -> None:
