@@ -38,8 +38,12 @@ def clean(
             observer(TakeCleaned(take.id))
             return True
         setback = Setback("kept", f"The local copy is kept: {kept}.")
+    except _spool.UnsafePathError as error:
+        # It was swapped between the look and the removal (F07).
+        setback = Setback("kept", f"The local copy is kept: {error}")
     except OSError as error:
-        setback = Setback("cleanup_pending", f"The local copy cannot be removed: {error.strerror}.")
+        reason = error.strerror or type(error).__name__
+        setback = Setback("cleanup_pending", f"The local copy cannot be removed: {reason}.")
     queue.cleanup_delayed(take, setback, now_ms + round(retry_seconds * 1000))
     return False
 
@@ -59,10 +63,17 @@ def _remove_source(take: Take) -> None:
     assert take.source_path is not None
     source = Path(take.source_path)
     try:
-        unchanged = _spool.digest_of(source) == take.video.sha256
+        with _spool.open_source(source) as file:
+            before = _spool.identity(file)
+            unchanged = _spool.digest(file) == take.video.sha256
+            # Hashing takes a while, and a new recording may have taken the name meanwhile.
+            unchanged = unchanged and _spool.identity_at(source) == before
+            evidence = Evidence(
+                take.stage, take.receipt, take.video, unchanged, owned=False, asked=True
+            )
+            if refusal(evidence) is not None:
+                return
+            source.unlink()
     except (FileNotFoundError, _spool.UnsafePathError):
         return
-    evidence = Evidence(take.stage, take.receipt, take.video, unchanged, owned=False, asked=True)
-    if refusal(evidence) is None:
-        source.unlink()
-        _spool.sync_directory(source.parent)
+    _spool.sync_directory(source.parent)

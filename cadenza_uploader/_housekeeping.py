@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from cadenza_client.errors import GoneError, NotFoundError
 from cadenza_uploader import _spool
 from cadenza_uploader._queue import TakeQueue
+from cadenza_uploader.errors import IllegalStepError
 
 if TYPE_CHECKING:
     from cadenza_client import CadenzaClient
@@ -50,14 +51,23 @@ def cancel(queue: TakeQueue, take_id: str, *, client: CadenzaClient | None) -> N
 
     Raises:
         TakeNotFoundError: no such take.
-        IllegalStepError: it is being sent, or is uploaded.
+        IllegalStepError: it is being sent, or is uploaded, or the server may know of it and there
+            is no client to tell it.
         CadenzaError: the server could not be told; nothing was removed here.
     """
-    take = queue.mark_for_removal(take_id)
-    if take.server_id is not None and client is not None:
+    take = queue.get(take_id)
+    # Of a create whose answer was lost the server knows by our own id.
+    known_as = take.server_id or (take.id if take.create_sent else None)
+    if known_as is not None and client is None:
+        raise IllegalStepError(
+            f"The server may know of take {take.short_id}; it can be cancelled when you are "
+            "signed in and online."
+        )
+    take = queue.mark_for_removal(take.id)
+    if known_as is not None and client is not None:
         # Not there is what was asked for.
         with contextlib.suppress(NotFoundError, GoneError):
-            client.submissions.delete(take.server_id)
+            client.submissions.delete(known_as)
     _spool.remove_take(queue.home.spool, take.id)
     queue.forget(take.id)
 
@@ -99,7 +109,7 @@ def collect_garbage(
         for take in done:
             queue.forget(take.id)
         for path in parts:
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)
     return GarbageReport(len(done), tuple(p.name for p in parts), tuple(strays), size, apply)
 
 

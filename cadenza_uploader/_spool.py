@@ -258,10 +258,23 @@ def is_unchanged(spool: Path, asset: Asset) -> bool:
         return _digest(file, now.st_size, _ignore) == asset.sha256
 
 
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with open_source(path) as file:
-        return _digest(file, os.fstat(file.fileno()).st_size, _ignore)
+def digest(file: FileIO) -> str:
+    """SHA-256 of an open file, in hex."""
+    return _digest(file, os.fstat(file.fileno()).st_size, _ignore)
+
+
+def identity(file: FileIO) -> tuple[int, ...]:
+    """What tells an open file and its state from any other."""
+    return _identity(os.fstat(file.fileno()))
+
+
+def identity_at(path: Path) -> tuple[int, ...]:
+    """The same of what lies at a path now, which is no other file's if it is a link."""
+    return _identity(path.lstat())
+
+
+def _identity(info: os.stat_result) -> tuple[int, ...]:
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
 
 
 def md5_of(spool: Path, asset: Asset) -> str:
