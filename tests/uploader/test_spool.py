@@ -693,12 +693,24 @@ def test_another_file_of_the_same_name_time_and_size_is_found_out_by_its_hash(
 
 def test_hashes_are_those_of_the_bytes(home: Home, take: Take) -> None:
     data = content(1)
-    assert _spool.digest_of(path_of(home, take.video)) == hashlib.sha256(data).hexdigest()
+    with _spool.open_source(path_of(home, take.video)) as file:
+        assert _spool.digest(file) == hashlib.sha256(data).hexdigest()
     assert _spool.md5_of(home.spool, take.video) == hashlib.md5(data).hexdigest()
     with _spool.open_asset(home.spool, take.video) as file:
         measured = _spool.measure(file)
     assert (measured.size_bytes, measured.sha256) == (4000, hashlib.sha256(data).hexdigest())
     assert replace(take.video, size_bytes=measured.size_bytes) == take.video
+
+
+def test_an_identity_is_that_of_one_file_in_one_state(tmp_path: Path, source: Path) -> None:
+    link = tmp_path / "link.mp4"
+    link.symlink_to(source)
+    with _spool.open_source(source) as file:
+        before = _spool.identity(file)
+        assert _spool.identity_at(source) == before
+        assert _spool.identity_at(link) != before
+        os.utime(source, (1, 1))
+        assert _spool.identity_at(source) != before
 
 
 # ── removal ────────────────────────────────────────────────────────────────────────────────────
