@@ -120,7 +120,7 @@ class Reading(Store):
         """When the next take can be tried; None when none waits for a later time."""
         row = self._query(
             "SELECT min(due) AS due FROM ("
-            "SELECT min(due_ms) AS due FROM takes "
+            "SELECT min(due_ms) AS due FROM takes INDEXED BY takes_due "
             "WHERE status = 'pending' AND hold IS NULL AND due_ms > :after "
             "UNION ALL SELECT min(due_ms) FROM takes WHERE status = 'failed' AND due_ms > :after "
             "UNION ALL SELECT min(due_ms) FROM takes WHERE stage = 3 AND due_ms > :after)",

@@ -105,32 +105,44 @@ def test_counts_say_how_much_waits_and_since_when(queue: TakeQueue, clock: Clock
     assert counts.oldest_unsent_at == datetime.fromtimestamp(NOON + 60, UTC)
 
 
-def test_what_is_done_costs_no_look(queue: TakeQueue) -> None:
-    """A start and `queue ls` ask these; neither may read the takes of years."""
-    done = 2000
-    connection = queue._db.conn
-    connection.execute(
+def fill(queue: TakeQueue, count: int, *, done: bool) -> None:
+    """Rows of so many takes, without files."""
+    queue._db.conn.execute(
         "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
         "INSERT INTO takes (id, account_url, captured_ms, duration_ms, duration_seconds, width, "
         "height, status, stage, server_id, receipt, created_ms, updated_ms) "
-        "SELECT printf('%036d', i), '', 0, 1, 1, 1, 1, 'uploaded', 4, i, '{}', i, i FROM n",
-        [done],
+        "SELECT printf('%036d', i), ?, 0, 1, 1, 1, 1, ?, ?, i, '{}', i, i FROM n",
+        [count, URL, "uploaded" if done else "pending", 4 if done else 0],
     )
-    connection.execute(
+    queue._db.conn.execute(
         "INSERT INTO assets (take_id, kind, name, size_bytes, sha256, content_type, inode, "
         "modified_ns) SELECT id, 'video', 'v', 1, hex(zeroblob(32)), 'video/mp4', 1, 1 FROM takes"
     )
 
-    def steps(ask: Callable[[], object]) -> int:
-        taken = []
-        connection.set_progress_handler(lambda: taken.append(1), 10)
-        ask()
-        connection.set_progress_handler(None, 10)
-        return 10 * len(taken)
 
-    assert steps(queue.leased) < done
-    assert steps(queue.counts) < 10 * done  # one pass over an index, to count what is done
-    assert queue.counts().uploaded == done
+def steps(queue: TakeQueue, ask: Callable[[], object]) -> int:
+    """How many steps of its virtual machine SQLite took, to the nearest ten."""
+    taken: list[int] = []
+    queue._db.conn.set_progress_handler(lambda: taken.append(1), 10)
+    ask()
+    queue._db.conn.set_progress_handler(None, 10)
+    return 10 * len(taken)
+
+
+def test_what_is_done_costs_no_look(queue: TakeQueue) -> None:
+    """A start and `queue ls` ask these; neither may read the takes of years."""
+    fill(queue, 2000, done=True)
+    assert steps(queue, queue.leased) < 2000
+    # One pass over an index, to count what is done.
+    assert steps(queue, queue.counts) < 10 * 2000
+    assert queue.counts().uploaded == 2000
+
+
+def test_a_claim_costs_the_same_however_much_waits(queue: TakeQueue) -> None:
+    """D12."""
+    fill(queue, 2000, done=False)
+    assert steps(queue, lambda: claimed(queue)) < 2000
+    assert steps(queue, lambda: queue.next_due(after=datetime.fromtimestamp(NOON, UTC))) < 2000
 
 
 def test_the_same_bytes_for_the_same_context_are_found(queue: TakeQueue, home: Home) -> None:
