@@ -54,7 +54,7 @@ def test_the_stranger_can_follow_the_page(tmp_path: Path) -> None:
     assert one.returncode == 0
     assert "PASS          must/happy-one" in one.stdout
     several = [done for words, done in seen if words[-2:] == ["node", "adapter.mjs"]][1]
-    for name in ("create-response-lost", "url-expired-once", "kill-between-put-and-confirm"):
+    for name in ("create-response-lost", "url-expired-once", "restart-drains-queue"):
         assert f"PASS          must/{name}" in several.stdout
     shown = re.search(r"```text\n(FAIL.*?)\n(.*?)\n```", page, re.DOTALL)
     assert shown is not None
