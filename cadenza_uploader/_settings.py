@@ -14,8 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from cadenza_uploader._backoff import BackoffPolicy
 from cadenza_uploader._home import Home
@@ -64,7 +63,7 @@ class Timings:
         return cls(backoff, 0.1, 0.5, 0.5, 4.0, 1.0, 1.0, 2.0, 1.0, 2, 0.02, 0.1)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What a user may set, by `CADENZA_*`, `config.toml` or keyword.
 
     Attributes:
@@ -82,7 +81,9 @@ class Settings(BaseSettings):
         hours: local hours in which to send, such as `22:00-06:30`; None for always.
     """
 
-    model_config = SettingsConfigDict(env_prefix="CADENZA_", frozen=True, extra="ignore")
+    # Not pydantic-settings: `load` merges the sources itself, and importing that library would
+    # cost every command a tenth of a second.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     home: Path
     url: str = "http://127.0.0.1:8000"
@@ -98,18 +99,6 @@ class Settings(BaseSettings):
     storage_hosts: tuple[str, ...] = ()
     allow_metered: bool = True
     hours: str | None = None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only keywords: `load` merges the sources itself, from what it is given."""
-        return (init_settings,)
 
     @classmethod
     def load(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
