@@ -143,6 +143,7 @@ def _server_settings() -> Iterator[str]:
 
 # What every route behind the sign-in may answer; the page says it once.
 _USUAL_REFUSALS = {"401", "429", "500", "503"}
+_METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 
 def _api() -> Iterator[str]:
@@ -152,7 +153,11 @@ def _api() -> Iterator[str]:
     schemas = description.get("components", {}).get("schemas", {})
     groups: dict[str, list[tuple[str, str, Any]]] = {}
     for path, methods in description["paths"].items():
+        shared = methods.get("parameters", [])
         for method, operation in methods.items():
+            if method not in _METHODS:
+                continue
+            operation = {**operation, "parameters": shared + operation.get("parameters", [])}
             group = (operation.get("tags") or ["other"])[0]
             groups.setdefault(group, []).append((method.upper(), path, operation))
     for group, operations in groups.items():

@@ -53,7 +53,7 @@ def _check_cadenza(words: list[str]) -> None:
     path, positional = ["cadenza"], 0
     tokens = iter(words)
     for word in tokens:
-        if word in ("…", "...", "--help"):
+        if word in ("…", "...", "--help", "--"):  # what follows is not ours to check
             return
         if word.startswith("-") and word != "-":
             name, _, attached = word.partition("=")
