@@ -50,19 +50,17 @@ def can_access(actor: Actor, subject: Subject, action: Action) -> bool:
     """
     is_owner = actor.id == subject.owner_id
     is_teacher = actor.id == subject.teacher_id and not is_owner
-    match action:
-        case "own":
-            return is_owner
-        case "review":
-            return is_teacher
-        case "see":
-            is_admin = actor.is_studio_admin and actor.studio_id is not None
-            return (
-                is_owner
-                or is_teacher
-                or actor.id in subject.shared_with
-                or (is_admin and actor.studio_id == subject.studio_id)
-            )
+    if action == "own":
+        return is_owner
+    if action == "review":
+        return is_teacher
+    is_admin = actor.is_studio_admin and actor.studio_id is not None
+    return (
+        is_owner
+        or is_teacher
+        or actor.id in subject.shared_with
+        or (is_admin and actor.studio_id == subject.studio_id)
+    )
 
 
 def require(actor: Actor, subject: Subject, action: Action) -> None:

@@ -298,3 +298,27 @@ def test_a_confirm_after_a_lazy_look_is_the_clients_own(world: World) -> None:
 
     assert receipt["confirmed_at"] == "2026-11-20T17:00:00Z", "when it was first seen"
     assert world.event_names(submission_id)[-2:] == ["lazy_confirmed", "confirmed"]
+
+
+def test_a_wrong_confirm_after_a_lazy_look_takes_nothing_back(world: World) -> None:
+    submission_id = world.uploaded_v1()
+    world.ask("student", "GET", "/video-submissions")
+
+    refused = world.confirm(submission_id, size_bytes=1)
+
+    assert refused.json()["code"] == "size_mismatch"
+    assert _state(world, submission_id)["media_state"] == "uploaded"
+    assert world.confirm(submission_id, **facts(MP4)).status_code == 200
+
+
+def test_a_seen_take_that_is_replaced_by_rubbish_stays_what_was_seen(world: World) -> None:
+    answer = world.create()
+    submission_id = answer["submission"]["id"]
+    world.put(answer, MP4)
+    world.ask("student", "GET", "/video-submissions")
+    world.put(answer, b"<html></html>")
+
+    path = f"/video-submissions/{submission_id}/video-url"
+
+    assert world.ask("teacher", "GET", path).status_code == 200
+    assert _state(world, submission_id)["media_state"] == "uploaded"

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from cadenza_server.serving import RunningServer
-from tests.server.world import MP4, World, declared, facts
+from tests.server.world import JPEG, MP4, World, declared, facts
 
 
 def _post(world: World, body: dict[str, Any], who: str = "student") -> httpx.Response:
@@ -102,6 +102,20 @@ def test_repeating_a_finished_create_gives_no_url_to_overwrite_it(world: World) 
     assert again.json()["submission"]["media_state"] == "uploaded"
     assert again.json()["upload_url"] is None
     assert again.json()["upload_headers"] is None
+
+
+def test_repeating_the_create_of_what_is_complete_gives_no_url_at_all(world: World) -> None:
+    body = world.take(**declared(MP4))
+    answer = _post(world, body).json()
+    world.put(answer, MP4)
+    world.put(answer, JPEG, "thumbnail")
+    world.confirm(body["id"], **facts(MP4), thumbnail=True)
+    before = world.event_names(body["id"])
+
+    again = _post(world, body).json()
+
+    assert again["upload_url"] is again["thumbnail_upload_url"] is None
+    assert world.event_names(body["id"]) == before, "nothing was issued, nothing is written down"
 
 
 def test_repeating_the_create_of_a_deleted_submission_says_so(world: World) -> None:

@@ -278,6 +278,11 @@ def test_a_cursor_of_other_types_is_refused(values: tuple[object, ...]) -> None:
         read_cursor(write_cursor(values), (datetime, UUID))
 
 
+def test_a_cursor_with_a_number_for_a_text_is_refused() -> None:
+    with pytest.raises(ApiError):
+        read_cursor(write_cursor((5, str(uuid4()))), (str, UUID))
+
+
 # ── rate limits ────────────────────────────────────────────────────────────────
 
 

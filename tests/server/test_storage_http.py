@@ -5,10 +5,13 @@ One test for each thing a client may get wrong, or an attacker may try.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx
@@ -440,3 +443,53 @@ def test_browsers_of_other_origins_may_upload_and_watch_when_allowed(
     other = world.http.get("/health", headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in other.headers
     assert "access-control-allow-origin" not in make_world().http.get("/health").headers
+
+
+@pytest.mark.parametrize(
+    ("told", "chunks"),
+    [(10, [b"12345"]), (10, []), (4, [b"123", b"45"])],
+    ids=["shorter", "nothing", "longer"],
+)
+def test_a_server_that_passes_on_another_length_than_told(
+    world: World, store: Storage, told: int, chunks: list[bytes]
+) -> None:
+    # Uvicorn would never; what stands before or instead of it might.
+    url, _ = store.presign_put(KEY, PutPromise("video/mp4"), expires_in=60)
+    parts = urlsplit(url)
+    scope = {
+        "type": "http",
+        "method": "PUT",
+        "path": parts.path,
+        "query_string": parts.query.encode(),
+        "headers": [(b"content-type", b"video/mp4"), (b"content-length", str(told).encode())],
+    }
+    messages = [{"type": "http.request", "body": c, "more_body": True} for c in chunks]
+    messages.append({"type": "http.request", "body": b"", "more_body": False})
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(world.app(scope, receive, send))
+
+    assert sent[0]["status"] == 400
+    assert b"<Code>IncompleteBody</Code>" in b"".join(m.get("body", b"") for m in sent)
+    assert store.head(KEY) is None
+
+
+def test_an_object_that_shrinks_under_a_reader_is_a_short_answer(
+    world: World, store: Storage, tmp_path: Path
+) -> None:
+    from cadenza_server.builtin_store.endpoint import _blocks
+
+    path = tmp_path / "object"
+    path.write_bytes(b"12345")
+
+    async def read() -> bytes:
+        with path.open("rb") as file:
+            return b"".join([block async for block in _blocks(file, 0, 10)])
+
+    assert asyncio.run(read()) == b"12345"
