@@ -7,9 +7,12 @@ mkdocs calls `on_page_markdown` for each page. A page asks for a reference with 
 from __future__ import annotations
 
 import html
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from pydantic_core import PydanticUndefined
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -119,6 +122,21 @@ def _fail_codes() -> Iterator[str]:
     for code in FailCode:
         again = "daily, or when you say so" if code.needs_user else "by itself, a few times a day"
         yield f"| `{code.value}` | {_cell(FAILURES[code])} | {again} |"
+    yield ""
+
+
+def _settings() -> Iterator[str]:
+    from cadenza_uploader import Settings
+
+    words = dict(
+        re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", inspect.getdoc(Settings) or "", re.MULTILINE)
+    )
+    yield "| variable | default | |\n|---|---|---|"
+    for name, field in Settings.model_fields.items():
+        if name not in words:
+            continue  # for tests, not for people
+        default = "" if field.default in (None, (), PydanticUndefined) else f"`{field.default}`"
+        yield f"| `CADENZA_{name.upper()}` | {default} | {_cell(words[name])} |"
     yield ""
 
 
@@ -266,4 +284,5 @@ _WRITERS: dict[str, Callable[[], Iterator[str]]] = {
     "error-codes": _error_codes,
     "fail-codes": _fail_codes,
     "server-settings": _server_settings,
+    "settings": _settings,
 }

@@ -151,3 +151,12 @@ def test_the_api_reference_names_every_route(site: Path) -> None:
     routes = create_app(ServerSettings(env="dev")).openapi()["paths"]
     text = (site / "api.html").read_text("utf-8")
     assert [path for path in routes if path not in text] == []
+
+
+def test_the_settings_table_names_every_setting(site: Path) -> None:
+    from cadenza_uploader import Settings
+
+    text = (site / "cli.html").read_text("utf-8")
+    hidden = {"timings"}
+    names = [f"CADENZA_{name.upper()}" for name in Settings.model_fields if name not in hidden]
+    assert [name for name in names if name not in text] == []
