@@ -46,7 +46,7 @@ CHECKS = {
     "lint-imports": [str(VENV / "bin" / "lint-imports")],
     "mkdocs": ["-m", "mkdocs", "build", "--strict", "--quiet"],
 }
-# Words by which pip tells that nobody answered, rather than that an answer was no.
+# Words by which pip tells that nobody answered.
 UNREACHABLE = ("connection", "timed out", "timeout", "name resolution", "unreachable", "proxy")
 
 
@@ -67,15 +67,17 @@ def main() -> int:
         if name == "test":
             command.add_argument("--server", action="store_true", help="the server's tests only")
             command.add_argument("--full", action="store_true", help="the long sweeps as well")
+            command.add_argument("--mutants", action="store_true", help="break the code, look")
         if name == "docs":
             command.add_argument("--serve", action="store_true", help="serve and reload")
     options, rest = parser.parse_known_args()
     if rest and options.command in ("check", "fix", "docs"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
-
     install("runtime" if options.command in ("demo", "serve") else "dev")
+    if options.command == "test" and options.mutants:
+        return run("-m", "tests.mutants", *rest)
     if options.command == "test":
-        return test(rest, server_only=options.server, full=options.full)
+        return test(rest, options.server, options.full)
     if options.command == "check":
         return check()
     if options.command == "fix":
@@ -154,7 +156,7 @@ def pyproject() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
-def test(rest: list[str], *, server_only: bool, full: bool) -> int:
+def test(rest: list[str], server_only: bool, full: bool) -> int:
     """Run pytest; a whole run must also pass both coverage gates (95 %, pure modules 100 %)."""
     arguments = ["-m", "pytest", *(["--full"] if full else []), *rest]
     if server_only or rest:
@@ -163,10 +165,8 @@ def test(rest: list[str], *, server_only: bool, full: bool) -> int:
     if code:
         return code
     pure = pyproject()["tool"]["cadenza"]["pure_modules"]
-    missing = [path for path in pure if not (ROOT / path).is_file()]
-    if missing:
-        print("pure_modules in pyproject.toml names files that are gone: " + ", ".join(missing))
-        return 1
+    if missing := [path for path in pure if not (ROOT / path).is_file()]:
+        sys.exit("pure_modules in pyproject.toml names files that are gone: " + ", ".join(missing))
     print("\nThe modules that only describe and decide must be covered whole:")
     return run("-m", "coverage", "report", "--fail-under=100", "--include=" + ",".join(pure))
 
