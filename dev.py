@@ -165,7 +165,8 @@ def test(rest: list[str], server_only: bool, full: bool) -> int:
     if code:
         return code
     pure = pyproject()["tool"]["cadenza"]["pure_modules"]
-    if missing := [path for path in pure if not (ROOT / path).is_file()]:
+    missing = [path for path in pure if not (ROOT / path).is_file()]
+    if missing:
         sys.exit("pure_modules in pyproject.toml names files that are gone: " + ", ".join(missing))
     print("\nThe modules that only describe and decide must be covered whole:")
     return run("-m", "coverage", "report", "--fail-under=100", "--include=" + ",".join(pure))
@@ -185,8 +186,7 @@ def check() -> int:
         for name, future in running.items():
             code, output, seconds = future.result()
             print(f"{'FAIL' if code else 'ok':4} {name:13} {seconds:6.1f} s", flush=True)
-            if code:
-                failures[name] = output
+            failures.update({name: output} if code else {})
     for name, output in failures.items():
         print(f"\n── {name} ──\n{output.rstrip()}")
     return 1 if failures else 0
