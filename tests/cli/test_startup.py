@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.cli.conftest import Cadenza
+
 HEAVY = {
     "asyncio",
     "av",
@@ -66,3 +68,41 @@ def test_listing_the_queue_opens_no_codec_and_no_network_library(tmp_path: objec
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert set(done.stderr.split()) & {"av", "PIL", "httpx", "rich"} == set()
+
+
+def _main(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cadenza_cli", *words], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_the_help_of_a_process_is_that_of_the_whole_app(cadenza: Cadenza) -> None:
+    """Groups nobody named are not built; nothing that is shown may miss them."""
+    plain = {"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in plain.items():
+            patch.setenv(name, value)
+        assert _main("--help").stdout.split() == cadenza("--help").stdout.split()
+        for name in (
+            "queue",
+            "daemon",
+            "submissions",
+            "pieces",
+            "teacher",
+            "server",
+            "conformance",
+        ):
+            shown = _main(name, "--help")
+            assert shown.stdout.split() == cadenza(name, "--help").stdout.split(), name
+
+
+def test_a_group_is_found_behind_options_of_the_root(cadenza: Cadenza) -> None:
+    home = cadenza.env["CADENZA_HOME"]
+    assert _main("--quiet", "--home", home, "queue", "ls").returncode == 0
+    assert _main("server", "user", "--help").returncode == 0
+
+
+def test_a_group_that_is_misspelt_is_a_usage_error() -> None:
+    done = _main("queu", "ls")
+    assert done.returncode == 2
+    assert "queue" in done.stderr
