@@ -129,6 +129,8 @@ def test_the_server_serves_until_it_is_interrupted() -> None:
         [sys.executable, "-m", "cadenza_cli", "conformance", "serve", "--port", "0", "--quiet"],
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'cli'}"},
         stdout=subprocess.PIPE, text=True,
+        # A shell's background job ignores SIGINT, and hands that on to every child.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         assert process.stdout is not None
