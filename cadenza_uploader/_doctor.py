@@ -18,13 +18,14 @@ from cadenza_uploader._home import Home
 from cadenza_uploader._instance import daemon_status
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._settings import Settings
-from cadenza_uploader.errors import UploaderError
+from cadenza_uploader.errors import QueueDamagedError, UploaderError
 
 if TYPE_CHECKING:
     from cadenza_client import CadenzaClient
 
 #: SQLite before this may corrupt a WAL with two checkpointing connections (60-reliability §0.10).
 _SQLITE_FIXED = (3, 51, 3)
+_REBUILD = "cadenza queue rebuild  (writes it anew from the recordings; none is lost)"
 _LOW_SPACE_BYTES = 1 << 30
 #: Storage signatures die at 15 minutes of skew (K08); a warning comes long before.
 _SKEW_SECONDS = 300.0
@@ -48,8 +49,16 @@ class Finding:
 
 
 def examine(settings: Settings, *, client_factory: Callable[[], CadenzaClient]) -> list[Finding]:
-    """Run every check; none of them changes anything but the creation of the home directory."""
-    home = Home(settings.home).prepare()
+    """Run every check; none of them changes anything but the creation of the home directory.
+
+    A check that cannot be made is a finding too: whoever runs this has trouble already.
+    """
+    try:
+        home = Home(settings.home).prepare()
+    except OSError as error:
+        sentence = f"{settings.home} cannot be created ({error.strerror})."
+        fix = "Choose another place: --home or CADENZA_HOME"
+        return [Finding("home", "problem", sentence, fix), *_no_queue(settings, client_factory)]
     return [
         *_permissions(home),
         _disk(home),
@@ -59,6 +68,13 @@ def examine(settings: Settings, *, client_factory: Callable[[], CadenzaClient]) 
         _codecs(),
         *_server(settings, home, client_factory),
     ]
+
+
+def _no_queue(settings: Settings, client_factory: Callable[[], CadenzaClient]) -> Iterator[Finding]:
+    """What can be looked at without a home."""
+    yield _sqlite()
+    yield _codecs()
+    yield from _server(settings, Home(settings.home), client_factory)
 
 
 def _permissions(home: Home) -> Iterator[Finding]:
@@ -97,7 +113,7 @@ def _queue(home: Home) -> Iterator[Finding]:
         with TakeQueue.open(home) as queue:
             verdict = queue.check()
             if verdict != "ok":
-                yield Finding("queue", "problem", f"The database is damaged: {verdict}.")
+                yield Finding("queue", "problem", f"The database is damaged: {verdict}.", _REBUILD)
                 return
             counts, known = queue.counts(), queue.ids_on_disk()
             missing = [
@@ -105,7 +121,10 @@ def _queue(home: Home) -> Iterator[Finding]:
                 for take in queue.list(unsent_only=True, limit=None)
                 if not (home.spool / take.video.name).exists()
             ]
-    except UploaderError as error:
+    except QueueDamagedError as error:
+        yield Finding("queue", "problem", str(error), _REBUILD)
+        return
+    except (UploaderError, sqlite3.Error, OSError) as error:
         yield Finding("queue", "problem", str(error))
         return
     yield Finding(
@@ -157,7 +176,13 @@ def _codecs() -> Finding:
 def _server(
     settings: Settings, home: Home, client_factory: Callable[[], CadenzaClient]
 ) -> Iterator[Finding]:
-    with client_factory() as client:
+    try:
+        client_made = client_factory()
+    except (CadenzaError, UploaderError) as error:
+        fix = "Check the address: --url or CADENZA_URL"
+        yield Finding("server", "problem", f"{settings.url} cannot be used: {error}", fix)
+        return
+    with client_made as client:
         try:
             health = client.health()
         except CadenzaError as error:

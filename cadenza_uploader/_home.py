@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,4 +68,10 @@ class Home:
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 # mkdir's mode is cut by the umask, never widened by it: set what is missing.
                 directory.chmod(0o700)
+                # A recording is no safer than the name of the directory it lies in (I9).
+                fd = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    os.fsync(fd)
+                finally:
+                    os.close(fd)
         return self

@@ -6,6 +6,7 @@ same before and after, so the bytes that were probed are the bytes that were kep
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import uuid
@@ -23,6 +24,7 @@ from cadenza_uploader.errors import (
     FitFailedError,
     NotATakeError,
     NotFinishedError,
+    SourceChangedError,
     TakeRefusedError,
 )
 from cadenza_uploader.events import FitProgress, IntakeProgress, Observer, Silent, TakeQueued
@@ -72,7 +74,8 @@ def enqueue(
         settings: limits.
         fit: make a 720p H.264/AAC copy when the file is outside the limits (never cut, B-43).
         delete_source: remove the original too, once the server has confirmed these very bytes.
-        captured_at: when it was recorded; default: the file's modification time.
+        captured_at: when it was recorded; default: the file's modification time. Never later
+            than now.
         observer: told of hashing and fitting progress.
         clock: seconds since the epoch.
 
@@ -83,7 +86,9 @@ def enqueue(
         SourceChangedError: changed while it was being copied.
         SpoolFullError: no room.
         OSError: the source cannot be read.
+        ValueError: the context names something by what is not an id; no server would take it.
     """
+    require_ids(context)
     observer = observer or Silent()
     limits = _media.MediaLimits(
         max_seconds=settings.max_seconds, max_bytes=settings.max_upload_bytes
@@ -92,7 +97,7 @@ def enqueue(
     queue.home.prepare()
     with _spool.part(queue.home.spool, take_id) as part:
         bring = _Bring(path, part / VIDEO_NAME, limits, observer)
-        inspection, copied, modified_at = bring.run()
+        inspection, copied, modified = bring.run()
         fitted = False
         violations = _media.check_limits(inspection.facts, limits)
         if violations:
@@ -106,7 +111,11 @@ def enqueue(
                 )
             inspection, copied = _fit(path, part, inspection.facts, limits, observer)
             fitted = True
-        facts = inspection.facts
+        facts, warnings = inspection.facts, inspection.facts.warnings
+        source_path = storable(path)
+        if delete_source and source_path is None:
+            sentence = "The original is kept: its name is no text that the queue could store."
+            warnings = (*warnings, _media.MediaWarning("source_kept", sentence))
         assets = [_spool.asset("video", take_id, VIDEO_NAME, copied)]
         if inspection.thumbnail_jpeg:
             kept = _spool.write_in(inspection.thumbnail_jpeg, part / THUMBNAIL_NAME)
@@ -120,20 +129,44 @@ def enqueue(
             duration_seconds=facts.duration_seconds,
             width=facts.width,
             height=facts.height,
-            captured_at=captured_at
-            or _not_after(modified_at, datetime.fromtimestamp(clock(), UTC)),
-            source_path=str(path.absolute()),
+            captured_at=_captured(captured_at, modified, clock()),
+            source_path=source_path,
             # A fitted copy proves nothing about the original: it is never deleted for it.
-            delete_source=delete_source and not fitted,
+            delete_source=delete_source and not fitted and source_path is not None,
         )
         twin = queue.find_unsent_copy(new)
         if twin is not None:
-            return Intake(twin, facts.warnings, fitted, already_queued=True)
+            return Intake(twin, warnings, fitted, already_queued=True)
         _spool.describe_in(part, describe(new))
         _spool.publish(part, queue.home.spool, take_id)
     take = queue.add(new)
     observer(TakeQueued(take))
-    return Intake(take, facts.warnings, fitted)
+    return Intake(take, warnings, fitted)
+
+
+def require_ids(context: TakeContext) -> None:
+    """Refuse what would only fail after the recording has been queued.
+
+    Raises:
+        ValueError: an id is not a UUID.
+    """
+    for name in ("piece_id", "exercise_id", "session_id"):
+        value = getattr(context, name)
+        if value is not None:
+            try:
+                uuid.UUID(value)
+            except ValueError:
+                raise ValueError(f"{name} is not an id: {value!r}") from None
+
+
+def storable(path: Path) -> str | None:
+    """The absolute path as text; None for a name that is not UTF-8, which no row can hold (F10)."""
+    text = str(path.absolute())
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return None
+    return text
 
 
 class _Bring:
@@ -149,23 +182,42 @@ class _Bring:
         self._inspection: _media.Inspection | None = None
         self._error: _media.MediaError | OSError | None = None
 
-    def run(self) -> tuple[_media.Inspection, Copied, datetime]:
+    def run(self) -> tuple[_media.Inspection, Copied, float]:
+        """What was measured, what was kept, and when the source was last changed."""
         try:
             source = _spool.open_source(self._path)
         except UnsafePathError as error:
             raise NotATakeError(f"{error} Only recordings can be queued.") from None
         with source:
+            if _spool.is_being_written(source):
+                raise NotFinishedError(
+                    f"{self._path.name} was not queued: another program is still writing it."
+                )
+            before = _spool.identity(source)
+            modified = os.fstat(source.fileno()).st_mtime
             probing = threading.Thread(target=self._probe, daemon=True)
             probing.start()
             try:
                 copied = _spool.copy_in(source, self._destination, progress=self._tell)
             finally:
                 probing.join()
-            modified_at = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
-        if self._error is not None:
-            raise media_refusal(self._path, self._error) from None
+            if self._error is not None:
+                raise media_refusal(self._path, self._error) from None
+            # The probe opened the name anew: what it measured has to be what was copied.
+            if self._identity_now() != before:
+                raise SourceChangedError(
+                    "The file changed while it was being looked at; nothing was queued. Try again "
+                    "when it is finished."
+                )
         assert self._inspection is not None
-        return self._inspection, copied, modified_at
+        return self._inspection, copied, modified
+
+    def _identity_now(self) -> tuple[int, ...] | None:
+        try:
+            with _spool.open_source(self._path) as now:
+                return _spool.identity(now)
+        except (FileNotFoundError, UnsafePathError):
+            return None
 
     def _probe(self) -> None:
         try:
@@ -224,6 +276,9 @@ def media_refusal(path: Path, error: _media.MediaError | OSError) -> Exception:
     return NotATakeError(f"{path.name} was not queued: {error.sentence}")
 
 
-def _not_after(at: datetime, now: datetime) -> datetime:
-    """A file from the future tells of a wrong clock, not of the recording (B-28)."""
-    return min(at, now)
+def _captured(told: datetime | None, modified: float, now: float) -> datetime:
+    """When it was recorded: never in the future, which tells of a wrong clock (B-28)."""
+    if told is None:
+        # A file system may hold years that a date cannot.
+        return datetime.fromtimestamp(min(max(modified, 0.0), now), UTC)
+    return min(told.astimezone(UTC), datetime.fromtimestamp(now, UTC))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cadenza_uploader import _spool
 from cadenza_uploader._description import describe
-from cadenza_uploader._intake import THUMBNAIL_NAME, VIDEO_NAME
+from cadenza_uploader._intake import THUMBNAIL_NAME, VIDEO_NAME, require_ids, storable
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._spool import Copied, UnsafePathError
 from cadenza_uploader.errors import NotATakeError
@@ -60,7 +60,9 @@ def enqueue_prepared(
         SourceChangedError: changed while it was being copied.
         SpoolFullError: no room.
         OSError: a file cannot be read.
+        ValueError: the context names something by what is not an id.
     """
+    require_ids(context)
     take_id = str(uuid.uuid4())
     queue.home.prepare()
     with _spool.part(queue.home.spool, take_id) as part:
@@ -79,7 +81,7 @@ def enqueue_prepared(
             width=facts.width,
             height=facts.height,
             captured_at=facts.captured_at,
-            source_path=str(video.absolute()),
+            source_path=storable(video),
         )
         _spool.describe_in(part, describe(new))
         _spool.publish(part, queue.home.spool, take_id)

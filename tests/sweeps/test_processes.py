@@ -96,7 +96,9 @@ def test_a_second_interrupt_leaves_at_once_and_loses_nothing(
     child.send_signal(signal.SIGCONT)
     time.sleep(0.05)
     child.send_signal(signal.SIGINT)
-    assert child.wait(10) in (0, 130)
+    # Where the first one had been obeyed before the second came, Python itself ends by the signal;
+    # a shell calls that 130 as well.
+    assert child.wait(10) in (0, 130, -signal.SIGINT)
     studio.nothing_is_lost(home, seed)
     studio.recovers(home, seed)
 
