@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 
 class StorageUnavailableError(Exception):
     """The store did not answer or could not write; the request may be repeated later."""
+
+
+class ObjectMissingError(Exception):
+    """There is no object under the key that was to be read whole."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,25 @@ class Storage(Protocol):
 
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
         """Store a small object the server itself received (a page image)."""
+        ...
+
+    def put_file(self, key: str, source: Path, content_type: str) -> StoredObject:
+        """Store a file the server itself made (a derivative, a lesson), whatever its size.
+
+        An object that is there is replaced, and only by the whole file.
+
+        Raises:
+            OSError: the source can't be read.
+        """
+        ...
+
+    def fetch(self, key: str, destination: Path) -> None:
+        """Copy the object into a file; `destination` is the whole object or is not written.
+
+        Raises:
+            ObjectMissingError: there is no such object.
+            OSError: the destination can't be written (a full disk here, not a fault of the store).
+        """
         ...
 
     def delete(self, key: str) -> None:
