@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
@@ -140,7 +140,8 @@ class StorageDriver:
                 exchange.report(opened.size_bytes, now=True)
             return answer
 
-        answer = self._requests.ask("PUT", url, exchange, read, headers=headers, body=body)
+        with closing(body):
+            answer = self._requests.ask("PUT", url, exchange, read, headers=headers, body=body)
         return answer, body
 
     # ── looking and fetching ───────────────────────────────────────────────────────────────────

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
 
 import httpx
 
@@ -16,6 +19,57 @@ __all__ = ["BLOCK_BYTES", "FileBody", "Pace"]
 
 BLOCK_BYTES = MEBIBYTE
 _SMALLEST_BLOCK_BYTES = 16 * 1024
+# Below this there is too little to do side by side to be worth a thread.
+_SMALLEST_BODY_FOR_A_THREAD = 2 * MEBIBYTE
+_MOST_BLOCKS_AHEAD = 4
+
+
+class _Digest(Protocol):
+    def update(self, block: bytes, /) -> None: ...
+
+
+class _Hashing:
+    """Feeds blocks to digests: of a large body in a thread beside the sending, else in line.
+
+    Hashing gives up the interpreter's lock, and so do reading and sending. The sender is at most
+    a few blocks ahead, so memory does not grow with the file.
+
+    Args:
+        digests: what to feed; nobody else may touch them before `finish` or `close`.
+        size_bytes: of the body.
+    """
+
+    def __init__(self, digests: list[_Digest], size_bytes: int) -> None:
+        self._digests = digests
+        self._pending: deque[Future[None]] = deque()
+        self._thread: ThreadPoolExecutor | None = None
+        if digests and size_bytes >= _SMALLEST_BODY_FOR_A_THREAD:
+            # It starts its thread with the first block.
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="cadenza-hash")
+
+    def add(self, block: bytes) -> None:
+        """Hash a block now or soon; what went wrong with an earlier one is raised here."""
+        if self._thread is None:
+            self._update(block)
+            return
+        if len(self._pending) == _MOST_BLOCKS_AHEAD:
+            self._pending.popleft().result()
+        self._pending.append(self._thread.submit(self._update, block))
+
+    def finish(self) -> None:
+        """Wait until everything is hashed, and raise what went wrong."""
+        while self._pending:
+            self._pending.popleft().result()
+        self.close()
+
+    def close(self) -> None:
+        """End the thread; what it has not begun is left out. Doing it twice is harmless."""
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
+
+    def _update(self, block: bytes) -> None:
+        for digest in self._digests:
+            digest.update(block)
 
 
 class Pace:
@@ -66,6 +120,8 @@ class FileBody(httpx.SyncByteStream):
     the file still looks as at the start. So a changed file never becomes a complete object, and
     whatever was there before stays.
 
+    To be closed after the attempt, however it went: a thread may be hashing.
+
     Args:
         opened: the file, for this attempt.
         exchange: who is told.
@@ -91,6 +147,12 @@ class FileBody(httpx.SyncByteStream):
         self._sha256 = hashlib.sha256() if hash_sha256 else None
         self._md5 = hashlib.md5(usedforsecurity=False) if hash_md5 else None
         self._pace = pace
+        digests = [digest for digest in (self._sha256, self._md5) if digest is not None]
+        self._hashing = _Hashing([*digests], opened.size_bytes)
+
+    def close(self) -> None:
+        """End the hashing, finished or not."""
+        self._hashing.close()
 
     @property
     def sha256(self) -> str | None:
@@ -114,9 +176,7 @@ class FileBody(httpx.SyncByteStream):
             if not block:
                 raise FileChangedError("the file became shorter while it was being sent")
             offset += len(block)
-            for digest in (self._sha256, self._md5):
-                if digest is not None:
-                    digest.update(block)
+            self._hashing.add(block)
             if offset == size:
                 self._settle()
             self._pace.wait_for(len(block), self._exchange.check_cancelled)
@@ -129,6 +189,7 @@ class FileBody(httpx.SyncByteStream):
         self._exchange.body_complete = True
 
     def _settle(self) -> None:
+        self._hashing.finish()
         self._opened.check_unchanged()
         found = self.sha256
         if self._announced is not None and found is not None and found != self._announced.lower():

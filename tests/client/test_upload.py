@@ -35,6 +35,7 @@ from cadenza_client import (
 )
 from cadenza_client._config import resolve_config
 from cadenza_client._urls import Origin
+from cadenza_client._wire._body import _Hashing
 from cadenza_client._wire._exchange import Exchange
 from cadenza_client._wire._signed import SignedRequests
 from tests.client.raw_server import (
@@ -819,6 +820,161 @@ def test_memory_does_not_grow_with_the_file(serve: Serve, tmp_path: Path) -> Non
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     small, large = map(int, run.stdout.split())
     assert large - small < 16
+
+
+# ── hashing beside the sending ─────────────────────────────────────────────────────────────────
+
+MIB = 1 << 20
+
+
+def _hashing_threads() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("cadenza-hash")]
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, MIB - 1, MIB, MIB + 1, 2 * MIB - 1, 2 * MIB, 5 * MIB + 3, 12 * MIB]
+)
+def test_the_digests_are_those_of_the_bytes_and_only_a_large_body_has_a_thread(
+    open_client: Open, serve: Serve, size: int
+) -> None:
+    bodies: list[bytes] = []
+
+    def script(connection: Connection) -> None:
+        bodies.append(connection.request()[1])
+        connection.send(STORED)
+
+    server = serve(script)
+    data = os.urandom(size)
+    seen: set[str] = set()
+    stored = _put(
+        open_client(server.url),
+        _target(server),
+        _Source(data, lambda _reads: seen.update(_hashing_threads())),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+    assert stored.sha256 == hashlib.sha256(data).hexdigest()
+    assert stored.md5 == hashlib.md5(data, usedforsecurity=False).hexdigest()
+    assert bodies == [data]
+    assert bool(seen) is (size >= 2 * MIB)
+    assert not _hashing_threads()
+
+
+def test_what_is_not_hashed_has_no_thread(open_client: Open, serve: Serve) -> None:
+    seen: set[str] = set()
+    source = _Source(bytes(5 * MIB), lambda _reads: seen.update(_hashing_threads()))
+    server = serve(always(STORED))
+    _put(open_client(server.url), _target(server, **CHECKSUM), source)
+    assert not seen
+
+
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [
+        ("another digest", FileChangedError),
+        ("shorter", FileChangedError),
+        ("disk", OSError),
+        ("cancelled", CancelledUploadError),
+        ("early refusal", UploadUrlExpiredError),
+        ("early success", ResponseError),
+        ("reset", ConnectionLostError),
+    ],
+)
+def test_the_hashing_ends_however_the_upload_does(
+    open_client: Open, serve: Serve, how: str, kind: type[Exception]
+) -> None:
+    seen: set[str] = set()
+    cancelled = threading.Event()
+
+    def meddle(reads: int) -> None:
+        seen.update(_hashing_threads())
+        if reads == 4 and how == "disk":
+            raise OSError(5, "Input/output error")
+        if reads == 4 and how == "cancelled":
+            cancelled.set()
+        if reads == 4 and how == "shorter":
+            source.opened[0].seek(0, io.SEEK_END)
+
+    def cut(connection: Connection) -> None:
+        connection.head()
+        connection.send(CONTINUE)
+        connection.body(3 * MIB)
+        connection.reset()
+
+    scripts = {
+        "early refusal": _refuse_after(3 * MIB, EXPIRED, drain=True),
+        "early success": _refuse_after(3 * MIB, STORED, drain=True),
+        "reset": cut,
+    }
+    server = serve(scripts.get(how, _counting([])))
+    source = _Source(bytes(32 * MIB), meddle)
+    # The error and its frames are still held here: the thread must not end by chance of collection.
+    with pytest.raises(kind) as caught:
+        _put(
+            open_client(server.url),
+            _target(server),
+            source,
+            sha256="0" * 64 if how == "another digest" else None,
+            cancel=cancelled.is_set,
+        )
+    assert caught.value.__traceback__ is not None
+    assert seen
+    assert not _hashing_threads()
+
+
+class _Failing:
+    """A digest that breaks at one of its blocks."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.blocks = 0
+
+    def update(self, _block: bytes) -> None:
+        self.blocks += 1
+        if self.blocks == self.at:
+            raise MemoryError
+
+
+@pytest.mark.parametrize("size", [MIB, 16 * MIB])
+def test_an_error_in_the_hashing_surfaces_before_the_last_block(size: int) -> None:
+    for at in range(1, size // MIB + 1):
+        hashing = _Hashing([_Failing(at)], size)
+
+        def send(hashing: _Hashing = hashing) -> None:
+            for _ in range(size // MIB):
+                hashing.add(b"x")
+            hashing.finish()
+
+        with pytest.raises(MemoryError):
+            send()
+        hashing.close()
+        assert not _hashing_threads()
+
+
+def test_the_sender_is_only_a_few_blocks_ahead_of_the_hashing() -> None:
+    going_on = threading.Event()
+    added: list[int] = []
+
+    class Slow:
+        def update(self, _block: bytes) -> None:
+            going_on.wait(10)
+
+    hashing = _Hashing([Slow()], 16 * MIB)
+
+    def send() -> None:
+        for number in range(16):
+            hashing.add(b"x")
+            added.append(number)
+        hashing.finish()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    sender.join(0.3)
+    assert len(added) <= 4
+    going_on.set()
+    sender.join(10)
+    assert len(added) == 16
+    assert not _hashing_threads()
 
 
 # ── progress, cancelling, pacing ───────────────────────────────────────────────────────────────
