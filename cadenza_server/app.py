@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
+from cadenza_server.assets import is_sealed
 from cadenza_server.auth import Passwords
 from cadenza_server.builtin_store import BuiltinStore, FileStore, Signer, StorageEndpoint
 from cadenza_server.clock import Clock, utc_now
@@ -25,7 +26,6 @@ from cadenza_server.limits import RateLimiter
 from cadenza_server.middleware import RequestScope
 from cadenza_server.routes import identity, pieces, practice, review, submissions
 from cadenza_server.settings import ServerSettings
-from cadenza_server.submissions import is_sealed
 
 _EXPOSED = (
     "Link",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, func, select
 from sqlmodel import col
 
+from cadenza_server.assets import Held, Holder
 from cadenza_server.context import Context
 from cadenza_server.database import Session, insert_row
 from cadenza_server.errors import ApiError
-from cadenza_server.events import Fact, append
+from cadenza_server.events import append
 from cadenza_server.keys import thumbnail_key_beside, video_key
 from cadenza_server.reference import visible_context
 from cadenza_server.schemas import NewSubmission, SubmissionCreated, UploadUrls
@@ -21,7 +23,6 @@ from cadenza_server.tables import MediaAsset, VideoSubmission, metadata
 from cadenza_server.uploads import (
     check_resolution,
     check_size,
-    is_frozen,
     thumbnail_promise,
     video_promise,
 )
@@ -53,10 +54,10 @@ def create_submission(ctx: Context, body: NewSubmission) -> tuple[SubmissionCrea
         view: Shown | None = _find_replay(session, ctx, body.id, fingerprint)
         is_new = view is None
         view = view or _insert(session, ctx, body, fingerprint, now)
-        urls = upload_urls(ctx, view)
-        facts = [_fact(ctx, view, "created", _announced(body))] if is_new else []
+        urls = upload_urls(ctx, view.held)
+        facts = [view.held.fact("created", ctx.actor.id, _announced(body))] if is_new else []
         if urls.upload_url or urls.thumbnail_upload_url:
-            facts.append(_fact(ctx, view, "urls_issued", {"only": None}))
+            facts.append(view.held.fact("urls_issued", ctx.actor.id, {"only": None}))
         if facts:
             append(session, now, *facts)
     expires_in = ctx.settings.upload_url_expires_seconds
@@ -64,31 +65,31 @@ def create_submission(ctx: Context, body: NewSubmission) -> tuple[SubmissionCrea
     return SubmissionCreated(submission=submission, **dict(urls)), is_new
 
 
-def fresh_urls(ctx: Context, submission_id: UUID, only: str | None) -> UploadUrls:
+def fresh_urls(ctx: Context, load: Callable[[Session], Holder], only: str | None) -> UploadUrls:
     """New upload URLs for an owner who is not done yet (F000-53).
 
     Args:
         ctx: who asks.
-        submission_id: of what.
+        load: of what; checked to be the actor's.
         only: `video` or `thumbnail`; None for both.
 
     Raises:
         ApiError: `already_uploaded` when there is nothing left to upload.
     """
     with ctx.db.writing() as session:
-        view = load_view(session, ctx.actor, submission_id, "own")
-        urls = upload_urls(ctx, view, only=only)
+        held = load(session).held
+        urls = upload_urls(ctx, held, only=only)
         wanted = urls.thumbnail_upload_url if only == "thumbnail" else urls.upload_url
         if wanted is None:
             raise ApiError("already_uploaded")
-        append(session, ctx.now(), _fact(ctx, view, "urls_issued", {"only": only}))
+        append(session, ctx.now(), held.fact("urls_issued", ctx.actor.id, {"only": only}))
     return urls
 
 
-def upload_urls(ctx: Context, view: Shown, *, only: str | None = None) -> UploadUrls:
+def upload_urls(ctx: Context, held: Held, *, only: str | None = None) -> UploadUrls:
     """Signed URLs for what may still be uploaded; null for what may not."""
-    asset, expires_in = view.asset, ctx.settings.upload_url_expires_seconds
-    frozen = is_frozen(asset, view.submission)
+    asset, expires_in = held.asset, ctx.settings.upload_url_expires_seconds
+    frozen = held.is_frozen
     video = thumbnail = None
     if only != "thumbnail" and not frozen:
         video = ctx.storage.presign_put(asset.s3_key, video_promise(asset), expires_in=expires_in)
@@ -200,7 +201,3 @@ def _announced(body: NewSubmission) -> dict[str, object]:
         "size_bytes": body.size_bytes,
         "sha256": body.sha256,
     }
-
-
-def _fact(ctx: Context, view: Shown, event: str, data: dict[str, object]) -> Fact:
-    return Fact(event, ctx.actor.id, view.submission.id, data)

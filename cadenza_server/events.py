@@ -30,6 +30,8 @@ class Fact:
     actor_id: int | None
     submission_id: UUID | None = None
     data: dict[str, Any] = field(default_factory=dict)
+    #: Of which bytes it tells, when they are not the submission's own (a video message).
+    asset_id: UUID | None = None
 
 
 def append(session: Session, at: datetime, *facts: Fact) -> None:
@@ -48,9 +50,9 @@ def append(session: Session, at: datetime, *facts: Fact) -> None:
             "id": uuid4(),
             "at": at,
             "actor_id": fact.actor_id,
-            "asset_id": fact.submission_id,
+            "asset_id": fact.asset_id or fact.submission_id,
             "submission_id": fact.submission_id,
-            "take_id": fact.submission_id,
+            "take_id": fact.asset_id or fact.submission_id,
             "event": fact.event,
             "data": fact.data,
             "prev_hash": previous,

@@ -113,7 +113,7 @@ def look_for_arrivals(ctx: Context, conditions: Sequence[ColumnElement[bool]]) -
     """Confirm lazily what is stored already but was never confirmed (B-02)."""
     with ctx.db.reading() as session:
         waiting = _waiting(session, conditions)
-    confirm_lazily(ctx, waiting)
+    confirm_lazily(ctx, [view.held for view in waiting])
 
 
 def _waiting(session: Session, conditions: Sequence[ColumnElement[bool]]) -> list[View]:

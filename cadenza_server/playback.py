@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
 from uuid import UUID
 
 from sqlmodel import col, select
 
+from cadenza_server.assets import Holder
 from cadenza_server.confirming import confirm_lazily
 from cadenza_server.context import Context
+from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
 from cadenza_server.events import Fact, append
 from cadenza_server.keys import thumbnail_key_beside
 from cadenza_server.schemas import EventOut, Playback
-from cadenza_server.submissions import View, load_view
-from cadenza_server.tables import UploadEvent
+from cadenza_server.submissions import load_view
+from cadenza_server.tables import MediaAsset, UploadEvent
 
 
-def playback(ctx: Context, submission_id: UUID, *, download: bool) -> Playback:
-    """Signed URLs to watch a take, or to keep it.
+class Watchable(Holder, Protocol):
+    """A take or a message whose video may be kept as a file."""
+
+    @property
+    def download_name(self) -> str:
+        """The file's name."""
+        ...
+
+
+def playback(ctx: Context, load: Callable[[Session], Watchable], *, download: bool) -> Playback:
+    """Signed URLs to watch a video, or to keep it.
+
+    Args:
+        ctx: who asks.
+        load: what is to be watched, checked to be visible to the actor.
+        download: as a file with a name.
 
     Raises:
-        ApiError: `not_uploaded_yet`, `unsupported_media`, `media_expired`.
+        ApiError: `not_uploaded_yet`, `unsupported_media`, `media_expired`, and those of `load`.
     """
     with ctx.db.reading() as session:
-        view = load_view(session, ctx.actor, submission_id, "see")
-    confirm_lazily(ctx, [view])
+        held = load(session).held
+    confirm_lazily(ctx, [held])
     with ctx.db.writing() as session:
-        view = load_view(session, ctx.actor, submission_id, "see")
-        _check_playable(view)
-        fact = Fact("playback_url_issued", ctx.actor.id, submission_id, {"download": download})
+        loaded = load(session)
+        held = loaded.held
+        _check_playable(held.asset)
+        fact = held.fact("playback_url_issued", ctx.actor.id, {"download": download})
         append(session, ctx.now(), fact)
-    asset, expires_in = view.asset, ctx.settings.upload_url_expires_seconds
-    name = _download_name(view) if download else None
+    asset, expires_in = held.asset, ctx.settings.upload_url_expires_seconds
+    name = loaded.download_name if download else None
     key = asset.thumbnail_s3_key
     return Playback(
         video_url=ctx.storage.presign_get(asset.s3_key, expires_in=expires_in, download_name=name),
@@ -82,17 +101,11 @@ def load_events(ctx: Context, submission_id: UUID) -> list[EventOut]:
         return [EventOut(**line.model_dump()) for line in session.exec(query)]
 
 
-def _check_playable(view: View) -> None:
-    state = view.asset.state
+def _check_playable(asset: MediaAsset) -> None:
+    state = asset.state
     if state == "expired":
         raise ApiError("media_expired")
     if state == "invalid":
         raise ApiError("unsupported_media")
     if state not in ("uploaded", "ready"):
         raise ApiError("not_uploaded_yet")
-
-
-def _download_name(view: View) -> str:
-    """`2026-11-20-Bourree.mp4`: the day it was played and what it is."""
-    day = view.submission.captured_at.date().isoformat()
-    return f"{day}-{view.context_title or 'take'}.mp4"

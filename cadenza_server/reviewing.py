@@ -46,7 +46,7 @@ def mark_reviewed(ctx: Context, submission_id: UUID) -> View:
     with ctx.db.reading() as session:
         view = load_view(session, ctx.actor, submission_id, "review")
     # The review settles the bytes of a v1 take: look now at what they are (B-24).
-    confirm_lazily(ctx, [view])
+    confirm_lazily(ctx, [view.held])
     with ctx.db.writing() as session:
         view = load_view(session, ctx.actor, submission_id, "review")
         if view.submission.reviewed_at is None:

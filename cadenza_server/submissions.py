@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from cadenza_server.access import Action, Actor, Subject, require, subject_of
-from cadenza_server.database import Database, Session
+from cadenza_server.assets import Held
+from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
 from cadenza_server.pagination import SortKey, after, read_cursor, write_cursor
 from cadenza_server.schemas import SubmissionOut
@@ -27,7 +29,6 @@ from cadenza_server.tables import (
     User,
     VideoSubmission,
 )
-from cadenza_server.uploads import is_frozen
 
 _ExercisePiece = aliased(Piece)
 _SessionRoutine = aliased(Routine)
@@ -45,6 +46,11 @@ class Shown:
     asset: MediaAsset
     context_title: str | None
 
+    @property
+    def held(self) -> Held:
+        """For the life cycle of its bytes; they settle with the review, if not before (B-24)."""
+        return Held(self.asset, self.submission.id, self.submission.reviewed_at is not None)
+
 
 @dataclass(frozen=True)
 class View(Shown):
@@ -56,6 +62,12 @@ class View(Shown):
     def subject(self) -> Subject:
         """For `can_access`."""
         return subject_of(self.owner, created_at=self.submission.created_at)
+
+    @property
+    def download_name(self) -> str:
+        """`2026-11-20-Bourree.mp4`: the day it was played and what it is."""
+        day = self.submission.captured_at.date().isoformat()
+        return f"{day}-{self.context_title or 'take'}.mp4"
 
 
 def select_views() -> Select[*tuple[Any, ...]]:
@@ -91,26 +103,15 @@ def load_view(session: Session, actor: Actor, submission_id: UUID, action: Actio
     return view
 
 
+def loader(actor: Actor, submission_id: UUID, action: Action) -> Callable[[Session], View]:
+    """`load_view` for those who load twice: once to look, once under the write lock."""
+    return partial(load_view, actor=actor, submission_id=submission_id, action=action)
+
+
 def find_view(session: Session, submission_id: UUID) -> View | None:
     """One submission, deleted or not, whoever asks: for callers that have checked already."""
     row = session.execute(_select().where(col(VideoSubmission.id) == submission_id)).first()
     return View(*row) if row else None
-
-
-def is_sealed(db: Database, key: str) -> bool:
-    """Whether the object under this key belongs to a submission whose bytes are settled."""
-    video_key = key.removesuffix("_thumb.jpg") + ".mp4" if key.endswith("_thumb.jpg") else key
-    query = (
-        select(MediaAsset, VideoSubmission)
-        .join(VideoSubmission, col(VideoSubmission.id) == MediaAsset.id)
-        .where(col(MediaAsset.s3_key) == video_key)
-    )
-    with db.reading() as session:
-        row = session.execute(query).first()
-    if row is None:
-        return False
-    asset, submission = row
-    return is_frozen(asset, submission) if key == video_key else asset.thumbnail_s3_key == key
 
 
 def to_wire(view: Shown, storage: Storage, *, expires_in: int) -> dict[str, Any]:

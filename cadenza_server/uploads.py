@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cadenza_server.errors import ApiError
 from cadenza_server.sniff import is_video
 from cadenza_server.storage import PutPromise, StoredObject
-from cadenza_server.tables import MediaAsset, VideoSubmission
+from cadenza_server.tables import MediaAsset
 
 LONG_SIDE = 1280
 SHORT_SIDE = 720
@@ -35,7 +35,7 @@ def is_v2(asset: MediaAsset) -> bool:
     )
 
 
-def is_frozen(asset: MediaAsset, submission: VideoSubmission) -> bool:
+def is_frozen(asset: MediaAsset, *, is_closed: bool) -> bool:
     """True when the video's bytes are settled: no URL that could change them is given any more.
 
     A v1 client can't confirm and may honestly send again after a lost answer, so its bytes settle
@@ -44,7 +44,7 @@ def is_frozen(asset: MediaAsset, submission: VideoSubmission) -> bool:
     """
     if asset.confirmed_at is None:
         return False
-    return is_v2(asset) or submission.reviewed_at is not None
+    return is_v2(asset) or is_closed
 
 
 def video_promise(asset: MediaAsset) -> PutPromise:

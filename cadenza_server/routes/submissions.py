@@ -27,7 +27,7 @@ from cadenza_server.schemas import (
     SubmissionOut,
     UploadUrls,
 )
-from cadenza_server.submissions import load_view, to_wire
+from cadenza_server.submissions import load_view, loader, submission_out, to_wire
 from cadenza_server.tables import VideoSubmission
 
 router = APIRouter(prefix="/video-submissions", tags=["submissions"], route_class=SignedInRoute)
@@ -86,7 +86,7 @@ def read(ctx: ContextDep, submission_id: UUID) -> SubmissionDetail:
     """One submission (B-26)."""
     with ctx.db.reading() as session:
         view = load_view(session, ctx.actor, submission_id, "see")
-    if confirm_lazily(ctx, [view]):
+    if confirm_lazily(ctx, [view.held]):
         with ctx.db.reading() as session:
             view = load_view(session, ctx.actor, submission_id, "see")
     fields = to_wire(view, ctx.storage, expires_in=ctx.settings.upload_url_expires_seconds)
@@ -98,7 +98,7 @@ def upload_url(
     ctx: ContextDep, submission_id: UUID, only: Literal["video", "thumbnail"] | None = None
 ) -> UploadUrls:
     """Fresh upload URLs, to try again (F000-53). Refused once the bytes are settled (B-24)."""
-    return fresh_urls(ctx, submission_id, only)
+    return fresh_urls(ctx, loader(ctx.actor, submission_id, "own"), only)
 
 
 @router.post(
@@ -115,7 +115,11 @@ def upload_url(
 )
 def confirm_upload(ctx: ContextDep, submission_id: UUID, body: Confirm | None = None) -> Confirmed:
     """Have the server check what it stored, and get the receipt (B-01). May be repeated."""
-    return confirm(ctx, submission_id, body or Confirm())
+    load = loader(ctx.actor, submission_id, "own")
+    view, receipt = confirm(ctx, load, body or Confirm())
+    expires_in = ctx.settings.upload_url_expires_seconds
+    submission = submission_out(view, ctx.storage, expires_in=expires_in)
+    return Confirmed(submission=submission, receipt=receipt)
 
 
 @router.get(
@@ -124,7 +128,7 @@ def confirm_upload(ctx: ContextDep, submission_id: UUID, body: Confirm | None = 
 )
 def video_url(ctx: ContextDep, submission_id: UUID, download: bool = False) -> Playback:
     """A URL to watch or download the take (F000-57). The store is asked first (B-02)."""
-    return playback(ctx, submission_id, download=download)
+    return playback(ctx, loader(ctx.actor, submission_id, "see"), download=download)
 
 
 @router.delete(
