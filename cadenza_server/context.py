@@ -16,11 +16,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import Message, Receive
 
 from cadenza_server.access import Actor
-from cadenza_server.auth import Passwords, bearer_of, load_actor, read_token
+from cadenza_server.auth import Passwords, load_actor
 from cadenza_server.clock import Clock
 from cadenza_server.database import Database
 from cadenza_server.keyring import Keyring
 from cadenza_server.limits import Kind, RateLimiter
+from cadenza_server.page.session import authenticate
 from cadenza_server.settings import ServerSettings
 from cadenza_server.storage import Storage
 
@@ -167,10 +168,9 @@ class SignedInRoute(OpenRoute):
 
         async def handle_signed_in(request: Request) -> Response:
             services = services_of(request)
-            token = bearer_of(request.headers.get("authorization"))
             now = services.clock()
             dev = services.settings.is_dev
-            user_id = read_token(services.keyring, token, now=now, dev=dev)
+            user_id = authenticate(request, services.keyring, now=now, dev=dev)
             kind: Kind = "read" if request.method in ("GET", "HEAD") else "write"
             services.limiter.check(kind, f"user:{user_id}")
             request.scope["cadenza.user_id"] = user_id

@@ -14,7 +14,7 @@ from typing import Literal
 
 from cadenza_server.settings import ServerSettings
 
-Purpose = Literal["token", "receipt", "storage", "cursor"]
+Purpose = Literal["token", "receipt", "storage", "cursor", "csrf"]
 
 
 @dataclass(frozen=True)
