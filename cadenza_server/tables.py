@@ -1,75 +1,53 @@
 """The tables: what the server remembers. Wire models are in `schemas`, never these.
 
 Types are chosen so that SQLite and PostgreSQL hold the same things: UUIDs, JSON, text with CHECKs
-instead of native enums, and timestamps that are aware in Python and UTC in the database.
+instead of native enums, and timestamps that are aware in Python and UTC in the database. The
+thread's tables and the events' tables are in modules of their own and are known from here.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    CheckConstraint,
-    Column,
-    DateTime,
-    Dialect,
-    Index,
-    MetaData,
-    Text,
-    TypeDecorator,
-    false,
-    text,
-)
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Text, false
 from sqlmodel import Field, SQLModel
 
-# Named constraints: without names a later migration can't drop or alter them.
-SQLModel.metadata.naming_convention = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-metadata: MetaData = SQLModel.metadata
+from cadenza_server.columns import UtcDateTime, metadata, one_of, partial_index
+from cadenza_server.tables_events import (
+    Derivative,
+    Event,
+    Notification,
+    Webhook,
+    WebhookDelivery,
+)
+from cadenza_server.tables_thread import Message, MessageRead, SubmissionView, VideoMarker
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime in Python; UTC in the database, on every database."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive values: they are a bug that shows only in another time zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime was about to be stored")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(
-        self,
-        value: datetime | None,
-        dialect: Dialect,  # noqa: ARG002 - the signature is SQLAlchemy's
-    ) -> datetime | None:
-        """SQLite keeps no zone; what was stored is UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _one_of(column: str, *values: str) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
-
-
-def _partial_index(name: str, *columns: str, where: str) -> Index:
-    """Every index is written at every insert, and flushed before it is acknowledged: few, small."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+__all__ = [
+    "Derivative",
+    "Event",
+    "Exercise",
+    "MediaAsset",
+    "Message",
+    "MessageRead",
+    "Notification",
+    "Piece",
+    "PiecePage",
+    "PracticeSession",
+    "Routine",
+    "RoutineAssignment",
+    "Studio",
+    "SubmissionView",
+    "UploadEvent",
+    "User",
+    "UtcDateTime",
+    "VideoMarker",
+    "VideoSubmission",
+    "Webhook",
+    "WebhookDelivery",
+    "metadata",
+]
 
 
 class Studio(SQLModel, table=True):
@@ -86,9 +64,7 @@ class User(SQLModel, table=True):
     """A student or a teacher. `teacher_id` is the current teacher: access follows it (F000-19)."""
 
     __tablename__ = "users"
-    __table_args__ = (
-        CheckConstraint(_one_of("user_type", "student", "teacher"), name="user_type"),
-    )
+    __table_args__ = (CheckConstraint(one_of("user_type", "student", "teacher"), name="user_type"),)
 
     id: int | None = Field(default=None, primary_key=True)
     email: str = Field(unique=True)
@@ -202,9 +178,9 @@ class MediaAsset(SQLModel, table=True):
     __tablename__ = "media_assets"
     __table_args__ = (
         Index("ix_media_assets_state_created_at", "state", "created_at"),
-        CheckConstraint(_one_of("kind", "take", "message", "lesson"), name="kind"),
+        CheckConstraint(one_of("kind", "take", "message", "lesson"), name="kind"),
         CheckConstraint(
-            _one_of(
+            one_of(
                 "state", "awaiting_upload", "uploaded", "ready", "invalid", "expired", "deleted"
             ),
             name="state",
@@ -242,6 +218,10 @@ class MediaAsset(SQLModel, table=True):
         default=None, sa_column=Column(UtcDateTime, nullable=True)
     )
     confirmed_by: str | None = None
+    #: When the MP4 was made of an upload that browsers can't all play (a WebM).
+    normalised_at: datetime | None = Field(
+        default=None, sa_column=Column(UtcDateTime, nullable=True)
+    )
     retain_until: datetime | None = Field(
         default=None, sa_column=Column(UtcDateTime, nullable=True)
     )
@@ -259,8 +239,8 @@ class VideoSubmission(SQLModel, table=True):
     __table_args__ = (
         Index("ix_video_submissions_user_id_captured_at", "user_id", "captured_at"),
         Index("ix_video_submissions_piece_id_page_number", "piece_id", "page_number"),
-        _partial_index("ix_video_submissions_to_review", "user_id", where="reviewed_at IS NULL"),
-        _partial_index(
+        partial_index("ix_video_submissions_to_review", "user_id", where="reviewed_at IS NULL"),
+        partial_index(
             "ix_video_submissions_exercise_id", "exercise_id", where="exercise_id IS NOT NULL"
         ),
         CheckConstraint("id = asset_id", name="id_is_asset_id"),
