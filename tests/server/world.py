@@ -117,6 +117,8 @@ class World:
             add("second_student", "student", "teacher")
             add("other_student", "student", "other_teacher")
             add("admin", "teacher", studio_id=studio.id, is_studio_admin=True)
+            # Taught somebody once: a test says whom.
+            add("former_teacher", "teacher")
 
     def _practice(self) -> None:
         student, teacher = self.people["student"], self.people["teacher"]
