@@ -35,15 +35,11 @@ export const ACTIONS = Object.freeze([
   { id: "help", title: "Show the keys", keys: ["?"] },
 ]);
 
-const NAMES = {
-  " ": "Space",
-  "+": "=",
-  ";": ",", // Shift+, and Shift+. on keyboards that have ; and : there
-  ":": ".",
-};
+const NAMES = { " ": "Space", "+": "=" };
 
 /** One name for a key, whatever the case and the modifier that was needed to type it. */
 export function keyName({ key, shiftKey = false }) {
+  // Shift+, and Shift+. on keyboards that have ; and : there.
   if ((key === ";" || key === ":") && shiftKey) return key === ";" ? "<" : ">";
   const name = NAMES[key] ?? key;
   return name.length === 1 ? name.toUpperCase() : name;
