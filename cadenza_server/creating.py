@@ -16,9 +16,11 @@ from cadenza_server.database import Session, insert_row
 from cadenza_server.errors import ApiError
 from cadenza_server.events import append
 from cadenza_server.keys import thumbnail_key_beside, video_key
+from cadenza_server.outbox import announce, in_thread
+from cadenza_server.presenting import present_alone, present_one
 from cadenza_server.reference import visible_context
 from cadenza_server.schemas import NewSubmission, SubmissionCreated, UploadUrls
-from cadenza_server.submissions import Shown, View, load_view, submission_out
+from cadenza_server.submissions import Shown, View, load_view
 from cadenza_server.tables import MediaAsset, VideoSubmission, metadata
 from cadenza_server.uploads import (
     check_resolution,
@@ -60,8 +62,11 @@ def create_submission(ctx: Context, body: NewSubmission) -> tuple[SubmissionCrea
             facts.append(view.held.fact("urls_issued", ctx.actor.id, {"only": None}))
         if facts:
             append(session, now, *facts)
-    expires_in = ctx.settings.upload_url_expires_seconds
-    submission = submission_out(view, ctx.storage, expires_in=expires_in)
+        if is_new:
+            held = view.held
+            event = in_thread(session, "submission.created", ctx.actor.id, held.submission_id)
+            announce(session, now, event)
+    submission = present_alone(ctx, view) if is_new else present_one(ctx, view)
     return SubmissionCreated(submission=submission, **dict(urls)), is_new
 
 

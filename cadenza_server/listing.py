@@ -15,13 +15,13 @@ from cadenza_server.confirming import confirm_lazily
 from cadenza_server.context import Context, base_url
 from cadenza_server.database import Session
 from cadenza_server.pagination import DEFAULT_LIMIT, MAX_LIMIT, add_page_headers
+from cadenza_server.presenting import present
 from cadenza_server.schemas import MediaState, SubmissionOut
 from cadenza_server.submissions import (
     NEWEST_CAPTURE_FIRST,
     View,
     load_page,
     select_views,
-    submission_out,
     views_of,
 )
 from cadenza_server.tables import MediaAsset, VideoSubmission
@@ -105,8 +105,7 @@ def list_submissions(
         total=page.total,
         next_cursor=page.next_cursor,
     )
-    expires_in = ctx.settings.upload_url_expires_seconds
-    return [submission_out(view, ctx.storage, expires_in=expires_in) for view in page.views]
+    return present(ctx, page.views)
 
 
 def look_for_arrivals(ctx: Context, conditions: Sequence[ColumnElement[bool]]) -> None:

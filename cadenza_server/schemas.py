@@ -37,20 +37,22 @@ Title = Annotated[
 ]
 
 
-class _Body(BaseModel):
+class RequestBody(BaseModel):
     """A request body. Unknown fields are ignored: what a client adds is never trusted (SEC-15)."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """An answer's body."""
+
     model_config = ConfigDict(frozen=True)
 
 
 # ── errors ─────────────────────────────────────────────────────────────────────
 
 
-class Problem(_Answer):
+class Problem(Answer):
     """Any refusal (W6)."""
 
     detail: str = Field(description="a sentence for a person")
@@ -62,7 +64,7 @@ class Problem(_Answer):
 # ── identity ───────────────────────────────────────────────────────────────────
 
 
-class Health(_Answer):
+class Health(Answer):
     """The server is up."""
 
     status: Literal["ok"] = "ok"
@@ -71,7 +73,7 @@ class Health(_Answer):
     profiles: list[Literal["v1", "v2"]] = ["v1", "v2"]
 
 
-class Login(_Body):
+class Login(RequestBody):
     """Sign in with a password."""
 
     email: Annotated[str, StringConstraints(max_length=254, pattern=NO_NUL)] = Field(
@@ -80,7 +82,7 @@ class Login(_Body):
     password: Annotated[str, StringConstraints(max_length=1024)] = Field(repr=False)
 
 
-class UserOut(_Answer):
+class UserOut(Answer):
     """A person, as others in the studio see them."""
 
     id: int
@@ -91,7 +93,7 @@ class UserOut(_Answer):
     created_at: Timestamp
 
 
-class SignIn(_Answer):
+class SignIn(Answer):
     """A bearer token and whose it is."""
 
     access_token: str = Field(repr=False)
@@ -100,7 +102,7 @@ class SignIn(_Answer):
     user: UserOut
 
 
-class TeacherChosen(_Answer):
+class TeacherChosen(Answer):
     """The student's new teacher."""
 
     teacher: UserOut
@@ -109,7 +111,7 @@ class TeacherChosen(_Answer):
 # ── reference data ─────────────────────────────────────────────────────────────
 
 
-class NewPiece(_Body):
+class NewPiece(RequestBody):
     """A piece to add to one's own."""
 
     title: Title
@@ -118,7 +120,7 @@ class NewPiece(_Body):
     shared_from_piece_id: UUID | None = None
 
 
-class PageOut(_Answer):
+class PageOut(Answer):
     """One page of a piece."""
 
     page_number: int
@@ -129,7 +131,7 @@ class PageOut(_Answer):
     measure_end: int | None
 
 
-class PieceOut(_Answer):
+class PieceOut(Answer):
     """A piece of music."""
 
     id: UUID
@@ -143,13 +145,13 @@ class PieceOut(_Answer):
     pages: list[PageOut] | None = Field(default=None, description="only when one piece is read")
 
 
-class NewRoutine(_Body):
+class NewRoutine(RequestBody):
     """A routine to add to one's own."""
 
     title: Title
 
 
-class NewExercise(_Body):
+class NewExercise(RequestBody):
     """An exercise to add at the end of a routine, or at a place of its own."""
 
     title: Title | None = None
@@ -160,7 +162,7 @@ class NewExercise(_Body):
     start_page: Count | None = None
 
 
-class ExerciseOut(_Answer):
+class ExerciseOut(Answer):
     """One thing to practise."""
 
     id: UUID
@@ -173,7 +175,7 @@ class ExerciseOut(_Answer):
     start_page: int | None
 
 
-class RoutineOut(_Answer):
+class RoutineOut(Answer):
     """An ordered list of exercises."""
 
     id: UUID
@@ -183,25 +185,25 @@ class RoutineOut(_Answer):
     exercises: list[ExerciseOut]
 
 
-class AssignRoutine(_Body):
+class AssignRoutine(RequestBody):
     """Which routine the student is to work through."""
 
     routine_id: UUID
 
 
-class StartSession(_Body):
+class StartSession(RequestBody):
     """Begin to practise, with or without a routine."""
 
     routine_id: UUID | None = None
 
 
-class CompleteSession(_Body):
+class CompleteSession(RequestBody):
     """Finish practising."""
 
     duration_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] | None = None
 
 
-class PracticeSessionOut(_Answer):
+class PracticeSessionOut(Answer):
     """One sitting of practice."""
 
     id: UUID
@@ -215,7 +217,7 @@ class PracticeSessionOut(_Answer):
 # ── submissions ────────────────────────────────────────────────────────────────
 
 
-class NewSubmission(_Body):
+class NewSubmission(RequestBody):
     """A take the student wants to send. Profile v1 knows only the first five fields (W10)."""
 
     model_config = ConfigDict(
@@ -263,14 +265,14 @@ class NewSubmission(_Body):
         return self
 
 
-class Derivative(_Answer):
+class Derivative(Answer):
     """Something the server makes from a video."""
 
     kind: str
     state: str
 
 
-class SubmissionOut(_Answer):
+class SubmissionOut(Answer):
     """A submission. New fields may appear; none disappears (W8)."""
 
     id: UUID
@@ -300,16 +302,12 @@ class SubmissionOut(_Answer):
     height: int | None
     source: Source | None
     derivatives: list[Derivative]
+    unread_count: int = Field(description="messages of the other side that the reader has not read")
+    marker_count: int = Field(description="on the take and on the thread's videos")
+    question_count: int = Field(description="those of them that are questions and still open")
 
 
-class SubmissionDetail(SubmissionOut):
-    """One submission, with what only a single read counts."""
-
-    unread_count: int
-    marker_count: int
-
-
-class UploadUrls(_Answer):
+class UploadUrls(Answer):
     """Where to PUT the bytes, and the exact headers to send. A null URL: nothing to upload."""
 
     upload_url: str | None = Field(repr=False)
@@ -329,7 +327,7 @@ class SubmissionCreated(UploadUrls):
     submission: SubmissionOut
 
 
-class Confirm(_Body):
+class Confirm(RequestBody):
     """What the client believes it has stored; all of it is checked."""
 
     size_bytes: Annotated[int, Field(strict=True, ge=1, le=_BIG)] | None = None
@@ -337,14 +335,14 @@ class Confirm(_Body):
     thumbnail: bool = False
 
 
-class Confirmed(_Answer):
+class Confirmed(Answer):
     """The server has the video; the receipt is the licence to delete the local copy (B-01)."""
 
     submission: SubmissionOut
     receipt: Receipt
 
 
-class Playback(_Answer):
+class Playback(Answer):
     """Where to watch it."""
 
     video_url: str = Field(repr=False)
@@ -354,7 +352,7 @@ class Playback(_Answer):
     waveform_url: str | None = None
 
 
-class EventOut(_Answer):
+class EventOut(Answer):
     """One line of the audit trail."""
 
     seq: int
@@ -370,7 +368,7 @@ class EventOut(_Answer):
     hash: str
 
 
-class QueueItem(_Answer):
+class QueueItem(Answer):
     """One take that waits for its teacher."""
 
     submission: SubmissionOut

@@ -18,7 +18,6 @@ from cadenza_server.assets import Held
 from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
 from cadenza_server.pagination import SortKey, after, read_cursor, write_cursor
-from cadenza_server.schemas import SubmissionOut
 from cadenza_server.storage import Storage
 from cadenza_server.tables import (
     Exercise,
@@ -29,6 +28,7 @@ from cadenza_server.tables import (
     User,
     VideoSubmission,
 )
+from cadenza_server.threads import Extras
 
 _ExercisePiece = aliased(Piece)
 _SessionRoutine = aliased(Routine)
@@ -114,7 +114,7 @@ def find_view(session: Session, submission_id: UUID) -> View | None:
     return View(*row) if row else None
 
 
-def to_wire(view: Shown, storage: Storage, *, expires_in: int) -> dict[str, Any]:
+def to_wire(view: Shown, extras: Extras, storage: Storage, *, expires_in: int) -> dict[str, Any]:
     """The fields of `SubmissionOut`; thumbnails get a URL of their own, so a list is scannable."""
     submission, asset = view.submission, view.asset
     key = asset.thumbnail_s3_key
@@ -145,13 +145,11 @@ def to_wire(view: Shown, storage: Storage, *, expires_in: int) -> dict[str, Any]
         "width": asset.width,
         "height": asset.height,
         "source": asset.source,
-        "derivatives": [],
+        "derivatives": list(extras.derivatives),
+        "unread_count": extras.unread,
+        "marker_count": extras.markers,
+        "question_count": extras.questions,
     }
-
-
-def submission_out(view: Shown, storage: Storage, *, expires_in: int) -> SubmissionOut:
-    """A submission on the wire."""
-    return SubmissionOut(**to_wire(view, storage, expires_in=expires_in))
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,18 @@ from cadenza_server.listing import (
     look_for_arrivals,
 )
 from cadenza_server.pagination import add_page_headers
+from cadenza_server.presenting import present_one
 from cadenza_server.reference import load_student
 from cadenza_server.reviewing import (
     QueueSort,
     load_queue,
     mark_reviewed,
-    queue_item,
+    queue_items,
     reopen,
-    shown_to_teacher,
 )
 from cadenza_server.schemas import QueueItem, SubmissionOut
-from cadenza_server.submissions import submission_out
 from cadenza_server.tables import VideoSubmission
+from cadenza_server.threads import shown_to_teacher
 
 router = APIRouter(tags=["review"], route_class=SignedInRoute)
 _ONE = ("invalid_id", "not_found", "forbidden", "submission_deleted")
@@ -65,26 +65,25 @@ def list_of_student(
 def review_queue(
     ctx: ContextDep, request: Request, response: Response, query: Annotated[QueueQuery, Query()]
 ) -> list[QueueItem]:
-    """What has arrived from one's students and is not reviewed, the longest wait first."""
+    """What arrived from one's students and is not reviewed: questions first, then by waiting time."""
     look_for_arrivals(ctx, shown_to_teacher(ctx.actor.id))
     with ctx.db.reading() as session:
         page = load_queue(session, ctx.actor.id, query.sort, limit=query.limit, cursor=query.cursor)
     add_page_headers(
         request, response, base=base_url(request), total=page.total, next_cursor=page.next_cursor
     )
-    now = ctx.now()
-    return [queue_item(ctx, view, now) for view in page.views]
+    return queue_items(ctx, page.views, ctx.now())
 
 
 @router.patch("/video-submissions/{submission_id}/reviewed", responses=refusals(*_ONE))
 def review(ctx: ContextDep, submission_id: UUID) -> SubmissionOut:
     """Mark as reviewed, by the student's teacher; the first time counts (F000-56)."""
     view = mark_reviewed(ctx, submission_id)
-    return submission_out(view, ctx.storage, expires_in=ctx.settings.upload_url_expires_seconds)
+    return present_one(ctx, view)
 
 
 @router.delete("/video-submissions/{submission_id}/reviewed", responses=refusals(*_ONE))
 def un_review(ctx: ContextDep, submission_id: UUID) -> SubmissionOut:
     """Open it again (B-22)."""
     view = reopen(ctx, submission_id)
-    return submission_out(view, ctx.storage, expires_in=ctx.settings.upload_url_expires_seconds)
+    return present_one(ctx, view)

@@ -16,6 +16,7 @@ from cadenza_server.creating import create_submission, fresh_urls
 from cadenza_server.documentation import PAGE_HEADERS, refusals
 from cadenza_server.listing import OwnFilters, list_submissions
 from cadenza_server.playback import delete_submission, load_events, playback
+from cadenza_server.presenting import present_one
 from cadenza_server.schemas import (
     Confirm,
     Confirmed,
@@ -23,11 +24,10 @@ from cadenza_server.schemas import (
     NewSubmission,
     Playback,
     SubmissionCreated,
-    SubmissionDetail,
     SubmissionOut,
     UploadUrls,
 )
-from cadenza_server.submissions import load_view, loader, submission_out, to_wire
+from cadenza_server.submissions import load_view, loader
 from cadenza_server.tables import VideoSubmission
 
 router = APIRouter(prefix="/video-submissions", tags=["submissions"], route_class=SignedInRoute)
@@ -82,15 +82,14 @@ def list_own(
 
 
 @router.get("/{submission_id}", responses=refusals(*_ONE))
-def read(ctx: ContextDep, submission_id: UUID) -> SubmissionDetail:
+def read(ctx: ContextDep, submission_id: UUID) -> SubmissionOut:
     """One submission (B-26)."""
     with ctx.db.reading() as session:
         view = load_view(session, ctx.actor, submission_id, "see")
     if confirm_lazily(ctx, [view.held]):
         with ctx.db.reading() as session:
             view = load_view(session, ctx.actor, submission_id, "see")
-    fields = to_wire(view, ctx.storage, expires_in=ctx.settings.upload_url_expires_seconds)
-    return SubmissionDetail(**fields, unread_count=0, marker_count=0)
+    return present_one(ctx, view)
 
 
 @router.get("/{submission_id}/upload-url", responses=refusals(*_ONE, "already_uploaded", "invalid"))
@@ -117,9 +116,7 @@ def confirm_upload(ctx: ContextDep, submission_id: UUID, body: Confirm | None = 
     """Have the server check what it stored, and get the receipt (B-01). May be repeated."""
     load = loader(ctx.actor, submission_id, "own")
     view, receipt = confirm(ctx, load, body or Confirm())
-    expires_in = ctx.settings.upload_url_expires_seconds
-    submission = submission_out(view, ctx.storage, expires_in=expires_in)
-    return Confirmed(submission=submission, receipt=receipt)
+    return Confirmed(submission=present_one(ctx, view), receipt=receipt)
 
 
 @router.get(
