@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from cadenza_server.arriving import follow_arrival
 from cadenza_server.assets import Held, Holding, find_held
 from cadenza_server.context import Context
 from cadenza_server.database import Session
@@ -62,7 +63,7 @@ def confirm(
     with ctx.db.writing() as session:
         loaded = load(session)
         held = loaded.held
-        facts = _settle(ctx, held, seen, by="client")
+        facts = _settle(session, ctx, held, seen, by="client")
         asset = held.asset
         assert asset.size_bytes is not None
         check_same(said, size_bytes=asset.size_bytes, sha256=asset.sha256)
@@ -99,7 +100,7 @@ def _settle_lazily(ctx: Context, held: Held, seen: _Seen) -> bool:
     with ctx.db.writing() as session:
         now_held = find_held(session, held.asset.id)
         assert now_held is not None
-        facts = _settle(ctx, now_held, seen, by="lazy")
+        facts = _settle(session, ctx, now_held, seen, by="lazy")
         _save(session, ctx, now_held, facts)
     return bool(facts)
 
@@ -138,7 +139,7 @@ def _check_or_refuse(
         raise
 
 
-def _settle(ctx: Context, held: Held, seen: _Seen, *, by: str) -> list[Fact]:
+def _settle(session: Session, ctx: Context, held: Held, seen: _Seen, *, by: str) -> list[Fact]:
     """Write what was seen into the row; what is frozen stays as it is (SEC-08)."""
     asset, facts = held.asset, []
     video = seen.video
@@ -147,7 +148,8 @@ def _settle(ctx: Context, held: Held, seen: _Seen, *, by: str) -> list[Fact]:
         asset.size_bytes, asset.sha256, asset.etag = video.size_bytes, video.sha256, video.etag
         asset.state, asset.state_reason = "uploaded", None
         if not is_same:
-            asset.confirmed_at = ctx.now()
+            is_first, asset.confirmed_at = asset.confirmed_at is None, ctx.now()
+            follow_arrival(session, held, asset.confirmed_at, is_first=is_first)
         if not is_same or asset.confirmed_by != by:
             asset.confirmed_by = by
             name = "confirmed" if by == "client" else "lazy_confirmed"

@@ -108,6 +108,15 @@ def loader(actor: Actor, submission_id: UUID, action: Action) -> Callable[[Sessi
     return partial(load_view, actor=actor, submission_id=submission_id, action=action)
 
 
+def load_title(session: Session, submission_id: UUID) -> str | None:
+    """What a take is of, in words."""
+    query = (
+        _select().with_only_columns(CONTEXT_TITLE).where(col(VideoSubmission.id) == submission_id)
+    )
+    title: str | None = session.core.execute(query).scalar()
+    return title
+
+
 def find_view(session: Session, submission_id: UUID) -> View | None:
     """One submission, deleted or not, whoever asks: for callers that have checked already."""
     row = session.execute(_select().where(col(VideoSubmission.id) == submission_id)).first()

@@ -1,0 +1,232 @@
+"""The outbox: what changed, written in the transaction that changed it (B-66).
+
+One row of `events` for each change; the event stream and the webhooks read it, and so a change is
+told if and only if it happened. Notifications and webhook deliveries are rows of the same
+transaction.
+
+Who reads by `seq` misses nothing. A number is given inside a writing transaction, and those take
+turns from before the number is given until the commit is visible: SQLite by its write lock,
+PostgreSQL by the advisory lock every writing transaction begins with. Without that lock a lower
+number could become visible after a higher one, and a reader would have passed it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
+from uuid import UUID, uuid4
+
+from sqlalchemy import bindparam, delete, insert, select, text
+
+from cadenza_server.clock import wire_time
+from cadenza_server.database import Database, Session
+from cadenza_server.notices import notify
+from cadenza_server.tables import metadata
+
+EventType = Literal[
+    "submission.created",
+    "submission.uploaded",
+    "submission.ready",
+    "submission.reviewed",
+    "submission.reopened",
+    "submission.deleted",
+    "message.created",
+    "message.updated",
+    "message.deleted",
+    "message.read",
+    "marker.created",
+    "marker.updated",
+    "marker.deleted",
+    "derivative.changed",
+    "notification.created",
+]
+EVENT_TYPES: tuple[str, ...] = get_args(EventType)
+KEPT_DAYS = 30
+#: What PostgreSQL's NOTIFY wakes the event streams of all processes by.
+CHANNEL = "cadenza_events"
+
+_EVENTS = metadata.tables["events"]
+_WEBHOOKS = metadata.tables["webhooks"]
+_DELIVERIES = metadata.tables["webhook_deliveries"]
+_SUBMISSIONS, _USERS = metadata.tables["video_submissions"], metadata.tables["users"]
+_INSERT = insert(_EVENTS)
+_INSERT_DELIVERIES = insert(_DELIVERIES)
+_INTERESTED = select(_WEBHOOKS.c.id, _WEBHOOKS.c.owner_id, _WEBHOOKS.c.event_types).where(
+    _WEBHOOKS.c.active, _WEBHOOKS.c.owner_id.in_(bindparam("owners", expanding=True))
+)
+_PEOPLE = (
+    select(
+        _SUBMISSIONS.c.user_id,
+        _SUBMISSIONS.c.created_at,
+        _USERS.c.teacher_id,
+        _USERS.c.teacher_since,
+        _USERS.c.share_history,
+    )
+    .join(_USERS, _USERS.c.id == _SUBMISSIONS.c.user_id)
+    .where(_SUBMISSIONS.c.id == bindparam("id"))
+)
+_WAKE = text(f"NOTIFY {CHANNEL}")
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A change, before it has its place in the outbox.
+
+    Attributes:
+        type: what happened.
+        actor_id: who did it; None for the server itself.
+        audience: who may hear of it, and nobody else.
+        subject_id: the submission, message, marker, asset or notification it is about.
+        data: ids for programs; never text, titles or URLs of media.
+        about: what a person is told it is about (a title, the start of a text); for notifications
+            only, never for the stream or a webhook.
+    """
+
+    type: EventType
+    actor_id: int | None
+    audience: frozenset[int]
+    subject_id: UUID
+    data: dict[str, Any] = field(default_factory=dict)
+    about: str | None = None
+
+
+def announce(session: Session, at: datetime, *announcements: Announcement) -> None:
+    """Write events, the notifications and the webhook deliveries that follow from them.
+
+    To be called within the writing transaction of the change.
+    """
+    told = [(_new_id(), announcement) for announcement in announcements]
+    for event_id, announcement in list(told):
+        told += [
+            (_new_id(), Announcement("notification.created", announcement.actor_id, *notice))
+            for notice in notify(session, at, event_id, announcement)
+        ]
+    if not told:
+        return
+    session.core.execute(_INSERT, [_row(event_id, at, one) for event_id, one in told])
+    _deliver(session, at, told)
+    if session.core.dialect.name == "postgresql":
+        session.core.execute(_WAKE)
+
+
+def in_thread(
+    session: Session,
+    event: EventType,
+    actor_id: int | None,
+    submission_id: UUID,
+    *,
+    subject_id: UUID | None = None,
+    about: str | None = None,
+    **data: Any,
+) -> Announcement:
+    """An announcement to the student and whoever may review the take at this moment.
+
+    Args:
+        session: within the change.
+        event: what happened.
+        actor_id: who did it.
+        submission_id: in which thread; it and the student's id are added to the data.
+        subject_id: what it is about, when that is not the submission itself.
+        about: see `Announcement`.
+        data: more ids.
+    """
+    student_id, audience = participants(session, submission_id)
+    shown = {"submission_id": str(submission_id), "user_id": student_id}
+    shown |= {
+        name: str(value) if isinstance(value, UUID) else value for name, value in data.items()
+    }
+    return Announcement(event, actor_id, audience, subject_id or submission_id, shown, about)
+
+
+def participants(session: Session, submission_id: UUID) -> tuple[int, frozenset[int]]:
+    """The student, and everybody in the thread: the student and the current teacher (F000-19).
+
+    What is older than the present teacher is theirs only when the student shares it (B-30).
+    """
+    row = session.core.execute(_PEOPLE, {"id": submission_id}).one()
+    student_id, created_at, teacher_id, teacher_since, share_history = row
+    shared = share_history or teacher_since is None or created_at >= teacher_since
+    people = {student_id, teacher_id} if shared and teacher_id is not None else {student_id}
+    return student_id, frozenset(people)
+
+
+def ping_event(session: Session, at: datetime, owner_id: int, webhook_id: UUID) -> str:
+    """An event nobody's stream shows, to be sent to one webhook. Returns its id."""
+    event_id = _new_id()
+    values = {
+        "id": event_id,
+        "type": "webhook.test",
+        "at": at,
+        "actor_id": owner_id,
+        "audience": [],
+        "subject_id": webhook_id,
+        "data": {"webhook_id": str(webhook_id)},
+    }
+    session.core.execute(_INSERT, values)
+    return event_id
+
+
+def wire_event(event_id: str, kind: str, at: datetime, data: dict[str, Any]) -> dict[str, Any]:
+    """An event as the stream and the webhooks show it (§2.11)."""
+    return {"id": event_id, "type": kind, "timestamp": wire_time(at), "data": data}
+
+
+def prune(db: Database, now: datetime) -> int:
+    """Forget events, and the deliveries of them, that are older than 30 days.
+
+    Returns:
+        How many events went.
+    """
+    with db.writing() as session:
+        old = delete(_EVENTS).where(_EVENTS.c.at < now - timedelta(days=KEPT_DAYS))
+        return session.core.execute(old).rowcount
+
+
+def _new_id() -> str:
+    return f"evt_{uuid4().hex}"
+
+
+def _row(event_id: str, at: datetime, announcement: Announcement) -> dict[str, Any]:
+    return {
+        "id": event_id,
+        "type": announcement.type,
+        "at": at,
+        "actor_id": announcement.actor_id,
+        "audience": sorted(announcement.audience),
+        "subject_id": announcement.subject_id,
+        "data": announcement.data,
+    }
+
+
+def _deliver(session: Session, at: datetime, told: Sequence[tuple[str, Announcement]]) -> None:
+    owners = sorted({user for _, one in told for user in one.audience})
+    hooks = session.core.execute(_INTERESTED, {"owners": owners}).all()
+    rows = [
+        delivery_row(hook.id, event_id, at)
+        for event_id, one in told
+        for hook in hooks
+        if hook.owner_id in one.audience and wants(hook.event_types, one.type)
+    ]
+    if rows:
+        session.core.execute(_INSERT_DELIVERIES, rows)
+
+
+def delivery_row(webhook_id: UUID, event_id: str, at: datetime) -> dict[str, Any]:
+    """A delivery that is due at once."""
+    return {
+        "id": uuid4(),
+        "webhook_id": webhook_id,
+        "event_id": event_id,
+        "attempt": 0,
+        "status": "pending",
+        "next_at": at,
+        "created_at": at,
+    }
+
+
+def wants(event_types: Iterable[str], kind: str) -> bool:
+    """Whether a webhook asked for this type; one that named none gets all but notifications."""
+    chosen = list(event_types)
+    return kind in chosen if chosen else kind != "notification.created"
