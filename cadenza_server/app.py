@@ -15,7 +15,6 @@ from starlette.routing import Route
 
 from cadenza_server.assets import is_sealed
 from cadenza_server.auth import Passwords
-from cadenza_server.builtin_store import BuiltinStore, FileStore, Signer, StorageEndpoint
 from cadenza_server.clock import Clock, utc_now
 from cadenza_server.context import Services
 from cadenza_server.database import Database
@@ -26,6 +25,7 @@ from cadenza_server.limits import RateLimiter
 from cadenza_server.middleware import RequestScope
 from cadenza_server.routes import identity, pieces, practice, review, submissions
 from cadenza_server.settings import ServerSettings
+from cadenza_server.stores import open_store
 
 _EXPOSED = (
     "Link",
@@ -42,7 +42,9 @@ class _Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document, with the routes FastAPI does not know of."""
         if self.openapi_schema is None:
-            self.openapi_schema = add_storage_paths(super().openapi())
+            document = super().openapi()
+            serves_objects = self.state.services.settings.storage == "local"
+            self.openapi_schema = add_storage_paths(document) if serves_objects else document
         return self.openapi_schema
 
 
@@ -61,12 +63,13 @@ def create_app(
 
     Raises:
         pydantic.ValidationError: the settings are not acceptable (default secret outside dev).
+        StoreNotInstalledError, StorageSetupError: the bucket can't be used as it is set up.
     """
     settings = settings or ServerSettings()
     db = Database(settings.database_url)
     db.migrate()
     keyring = Keyring.from_settings(settings)
-    files, signer = FileStore(settings.objects_dir), Signer(keyring)
+    store = open_store(settings, keyring, clock, is_sealed=partial(is_sealed, db))
     services = Services(
         settings=settings,
         clock=clock,
@@ -76,8 +79,8 @@ def create_app(
         limiter=RateLimiter(
             {kind: settings.rate_per_minute(kind) for kind in ("auth", "write", "read")}, monotonic
         ),
-        storage_at=lambda base_url: BuiltinStore(files, signer, clock, base_url),
-        in_threads=not db.is_sqlite,
+        storage_at=store.at,
+        in_threads=not db.is_sqlite or store.is_remote,
     )
 
     @asynccontextmanager
@@ -103,15 +106,8 @@ def create_app(
         review.router,
     ):
         app.include_router(router)
-    storage = StorageEndpoint(
-        files=files,
-        signer=signer,
-        clock=clock,
-        max_bytes=settings.max_upload_bytes,
-        idle_seconds=settings.upload_idle_seconds,
-        is_sealed=partial(is_sealed, db),
-    )
-    app.router.routes.append(Route("/storage/{key:path}", endpoint=storage))
+    if store.endpoint is not None:
+        app.router.routes.append(Route("/storage/{key:path}", endpoint=store.endpoint))
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -120,5 +116,5 @@ def create_app(
             allow_headers=["*"],
             expose_headers=list(_EXPOSED),
         )
-    app.add_middleware(RequestScope, monotonic=monotonic)
+    app.add_middleware(RequestScope, monotonic=monotonic, is_dev=settings.is_dev)
     return app

@@ -1,4 +1,4 @@
-"""Around every request: an id, one access-log line without secrets, and no traceback outside."""
+"""Around every request: an id, safe headers, one access-log line without secrets, no traceback."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cadenza_server.errors import problem
+from cadenza_server.security_headers import protect
 
 access_log = logging.getLogger("cadenza.server.access")
 error_log = logging.getLogger("cadenza.server")
@@ -25,9 +26,16 @@ class RequestScope:
     has the path and never the query, where signatures and e-mail addresses are.
     """
 
-    def __init__(self, app: ASGIApp, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        is_dev: bool = False,
+    ) -> None:
         self._app = app
         self._monotonic = monotonic
+        self._is_dev = is_dev
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -46,7 +54,7 @@ class RequestScope:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                protect(headers, scope["path"], is_dev=self._is_dev)
             await send(message)
 
         try:

@@ -1,4 +1,4 @@
-"""Who may call what: one row for each route; the data of `test_authorisation.py`, printed as a page.
+"""Who may call what: one row for each route, tested by `test_authorisation.py`, printed as a page.
 
 To add a route, add one line to `TABLE`:
 
