@@ -20,10 +20,18 @@ from cadenza_server.context import Services
 from cadenza_server.database import Database
 from cadenza_server.documentation import add_storage_paths
 from cadenza_server.errors import HANDLERS
+from cadenza_server.feed import EventFeed
 from cadenza_server.keyring import Keyring
 from cadenza_server.limits import RateLimiter
 from cadenza_server.middleware import RequestScope
-from cadenza_server.routes import identity, pieces, practice, review, submissions
+from cadenza_server.routes import (
+    identity,
+    messages,
+    pieces,
+    practice,
+    review,
+    submissions,
+)
 from cadenza_server.settings import ServerSettings
 from cadenza_server.stores import open_store
 
@@ -80,12 +88,14 @@ def create_app(
             {kind: settings.rate_per_minute(kind) for kind in ("auth", "write", "read")}, monotonic
         ),
         storage_at=store.at,
+        feed=EventFeed(db),
         in_threads=not db.is_sqlite or store.is_remote,
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        services.feed.close()
         db.close()
 
     app = _Application(
@@ -99,11 +109,13 @@ def create_app(
     app.state.services = services
     for router in (  # they are searched in this order: the busiest first
         submissions.router,
+        messages.router,
         identity.open_router,
         identity.router,
         pieces.router,
         practice.router,
         review.router,
+        events.router,
     ):
         app.include_router(router)
     if store.endpoint is not None:

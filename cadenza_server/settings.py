@@ -7,7 +7,9 @@ from typing import Annotated, Literal, Self
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from cadenza_server.storage_settings import StorageSettings
 
 DEV_SECRET = "cadenza-dev-secret-never-use-outside-dev"  # noqa: S105 - refused outside dev
 MIN_SECRET_LENGTH = 32
@@ -26,7 +28,7 @@ def _check_secret(name: str, secret: SecretStr) -> None:
         raise ValueError(f"{name} needs at least {MIN_SECRET_LENGTH} characters outside dev")
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(StorageSettings):
     """Everything the server can be told. Names in the environment carry the prefix `CADENZA_`.
 
     Raises:
@@ -36,6 +38,7 @@ class ServerSettings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="CADENZA_",
+        env_ignore_empty=True,
         extra="ignore",
         populate_by_name=True,
         frozen=True,
@@ -57,8 +60,6 @@ class ServerSettings(BaseSettings):
     )
     token_days: int = Field(default=30, ge=1, le=365)
 
-    storage: Literal["local"] = "local"
-    storage_dir: Path | None = Field(default=None, description="default: objects/ in data_dir")
     public_url: str = Field(
         default="", description="where clients reach the server; default: what they asked for"
     )

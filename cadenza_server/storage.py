@@ -6,6 +6,7 @@ knows which one is behind it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -61,8 +62,19 @@ class PutPromise:
     if_none_match: bool = False
 
 
+def as_attachment(name: str) -> str:
+    """The `Content-Disposition` that makes a browser keep an object under this name."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    return f'attachment; filename="{plain}"'
+
+
 class Storage(Protocol):
     """An object store with presigned requests. Every method may raise `StorageUnavailableError`."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host of the signed URLs, for a page's content security policy."""
+        ...
 
     def presign_put(self, key: str, promise: PutPromise, *, expires_in: int) -> SignedPut:
         """A URL that stores exactly what was promised, for `expires_in` seconds."""
@@ -78,6 +90,13 @@ class Storage(Protocol):
 
     def read_start(self, key: str, length: int) -> bytes:
         """The first `length` bytes (fewer when the object is shorter)."""
+        ...
+
+    def digest(self, stored: StoredObject) -> str | None:
+        """SHA-256 of an object the store told none of; it is read whole. Lower-case hex.
+
+        None when it is no longer the object that was looked at.
+        """
         ...
 
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from cadenza_server.builtin_store.files import FileStore
 from cadenza_server.builtin_store.signing import Signer
@@ -19,6 +19,7 @@ from cadenza_server.storage import (
     SignedPut,
     StorageUnavailableError,
     StoredObject,
+    as_attachment,
 )
 
 _BLOCK_BYTES = 1024 * 1024
@@ -39,6 +40,12 @@ class BuiltinStore:
     signer: Signer
     clock: Clock
     base_url: str
+
+    @property
+    def origin(self) -> str:
+        """See `Storage`."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     def presign_put(self, key: str, promise: PutPromise, *, expires_in: int) -> SignedPut:
         """See `Storage`; binds everything that was promised."""
@@ -62,8 +69,7 @@ class BuiltinStore:
         """See `Storage`."""
         parameters = {}
         if download_name:
-            name = re.sub(r"[^A-Za-z0-9._-]+", "-", download_name)
-            parameters["response-content-disposition"] = f'attachment; filename="{name}"'
+            parameters["response-content-disposition"] = as_attachment(download_name)
         path = self.signer.sign(
             "GET", key, expires_at=self._expiry(expires_in), parameters=parameters
         )
@@ -80,6 +86,10 @@ class BuiltinStore:
             return b""
         with found[1] as file:
             return file.read(length)
+
+    def digest(self, stored: StoredObject) -> str | None:
+        """See `Storage`; `head` has computed it already."""
+        return stored.sha256
 
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
         """See `Storage`."""
