@@ -25,6 +25,7 @@ from cadenza_server.keyring import Keyring
 from cadenza_server.limits import RateLimiter
 from cadenza_server.middleware import RequestScope
 from cadenza_server.routes import (
+    events,
     identity,
     messages,
     pieces,

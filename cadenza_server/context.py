@@ -19,6 +19,7 @@ from cadenza_server.access import Actor
 from cadenza_server.auth import Passwords, load_actor
 from cadenza_server.clock import Clock
 from cadenza_server.database import Database
+from cadenza_server.feed import EventFeed
 from cadenza_server.keyring import Keyring
 from cadenza_server.limits import Kind, RateLimiter
 from cadenza_server.page.session import authenticate
@@ -40,6 +41,8 @@ class Services:
     passwords: Passwords
     limiter: RateLimiter
     storage_at: Callable[[str], Storage]
+    #: New events, for the listeners of this process.
+    feed: EventFeed
     #: Where routes run: on the event loop when everything they touch is on this machine.
     in_threads: bool
 

@@ -58,7 +58,7 @@ def serve(
     configure_logging()
     listener = _listen(host, port)
     with listener:
-        server = uvicorn.Server(_config(create_app(settings), timeout_graceful_shutdown=10))
+        server = _Server(_config(create_app(settings), timeout_graceful_shutdown=10))
         if on_ready:
             on_ready(_url(listener))
         server.run(sockets=[listener])
@@ -105,7 +105,7 @@ def run_in_thread(
         StartError: it ended before it was up.
     """
     listener = _listen(host, port)
-    server = uvicorn.Server(_config(app, timeout_graceful_shutdown=2, http=http))
+    server = _Server(_config(app, timeout_graceful_shutdown=2, http=http))
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="cadenza-server", daemon=True
     )
@@ -149,6 +149,16 @@ def configure_logging() -> None:
         logger.handlers = [handler]
         logger.setLevel(level)
         logger.propagate = False
+
+
+class _Server(uvicorn.Server):
+    """Ends the event streams when it is told to stop; uvicorn waits for them to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        app.state.services.feed.close()
+        await super().shutdown(sockets)
 
 
 def _config(
