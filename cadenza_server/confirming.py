@@ -8,7 +8,7 @@ transaction; the row is read again under the write lock before anything is settl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cadenza_server.arriving import follow_arrival
 from cadenza_server.assets import Held, Holding, find_held
@@ -20,9 +20,9 @@ from cadenza_server.keys import thumbnail_key_beside
 from cadenza_server.receipts import Receipt, issue_receipt
 from cadenza_server.schemas import Confirm
 from cadenza_server.sniff import SNIFF_BYTES, is_jpeg
-from cadenza_server.storage import StoredObject
+from cadenza_server.storage import StorageUnavailableError, StoredObject
 from cadenza_server.tables import MediaAsset
-from cadenza_server.uploads import Announced, check_same, check_stored, declared
+from cadenza_server.uploads import Announced, check_same, check_stored, declared, is_unverified
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ def confirm(
     if not held.is_frozen:
         if seen.video is None:
             raise ApiError("not_uploaded_yet")
+        seen = replace(seen, video=_read_back(ctx, held, seen.video, said))
+        assert seen.video is not None
         _check_or_refuse(ctx, held, seen, seen.video, said)
     with ctx.db.writing() as session:
         loaded = load(session)
@@ -117,6 +119,24 @@ def _look(ctx: Context, held: Held, *, thumbnail: bool) -> _Seen:
     return _Seen(video, start, wanted and is_jpeg(storage.read_start(key, SNIFF_BYTES)))
 
 
+def _read_back(ctx: Context, held: Held, video: StoredObject, said: Announced) -> StoredObject:
+    """The object with its digest, where a client named one and the store told none.
+
+    The checksum was signed into the upload's URL, but not every store that ignores it says so,
+    and a receipt claims no more than was verified. Nothing is read back lazily: a list would
+    read fifty videos. What was found lazily stays open until its own client confirms it.
+    """
+    wanted = said.sha256 or held.asset.declared_sha256
+    if video.sha256 or not wanted or not ctx.settings.s3_read_back:
+        return video
+    if video.size_bytes > ctx.settings.max_upload_bytes:
+        return video  # refused for its size: not a byte of it is read
+    sha256 = ctx.storage.digest(video.key, video.etag)
+    if sha256 is None:
+        raise StorageUnavailableError(f"{video.key} was replaced while it was looked at")
+    return replace(video, sha256=sha256)
+
+
 def _check(ctx: Context, held: Held, seen: _Seen, video: StoredObject, *said: Announced) -> None:
     max_bytes = ctx.settings.max_upload_bytes
     check_stored(video, seen.start, declared(held.asset), *said, max_bytes=max_bytes)
@@ -132,6 +152,8 @@ def _check_or_refuse(
         with ctx.db.writing() as session:
             asset = session.get(MediaAsset, held.asset.id)
             assert asset is not None
+            if is_unverified(asset):  # found lazily by its size alone, and now known to be wrong
+                asset.state, asset.confirmed_at = "awaiting_upload", None
             if asset.confirmed_at is None:
                 asset.state_reason = error.code
             data = {"code": error.code, "size_bytes": video.size_bytes, "sha256": video.sha256}

@@ -92,10 +92,10 @@ class Storage(Protocol):
         """The first `length` bytes (fewer when the object is shorter)."""
         ...
 
-    def digest(self, stored: StoredObject) -> str | None:
-        """SHA-256 of an object the store told none of; it is read whole. Lower-case hex.
+    def digest(self, key: str, etag: str) -> str | None:
+        """SHA-256 of an object the store told none of, lower-case hex; it is read whole.
 
-        None when it is no longer the object that was looked at.
+        None when the object is no longer the one with this ETag.
         """
         ...
 

@@ -35,6 +35,13 @@ def is_v2(asset: MediaAsset) -> bool:
     )
 
 
+def is_unverified(asset: MediaAsset) -> bool:
+    """True for a take that was found lazily, in a store that tells no checksum to compare."""
+    return (
+        asset.confirmed_by == "lazy" and asset.declared_sha256 is not None and asset.sha256 is None
+    )
+
+
 def is_frozen(asset: MediaAsset, *, is_closed: bool) -> bool:
     """True when the video's bytes are settled: no URL that could change them is given any more.
 
@@ -42,7 +49,7 @@ def is_frozen(asset: MediaAsset, *, is_closed: bool) -> bool:
     with the review (B-24). What never arrived is never frozen, reviewed or not: the take may
     still be on its way.
     """
-    if asset.confirmed_at is None:
+    if asset.confirmed_at is None or is_unverified(asset):
         return False
     return is_v2(asset) or is_closed
 

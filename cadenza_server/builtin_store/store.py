@@ -87,9 +87,10 @@ class BuiltinStore:
         with found[1] as file:
             return file.read(length)
 
-    def digest(self, stored: StoredObject) -> str | None:
-        """See `Storage`; `head` has computed it already."""
-        return stored.sha256
+    def digest(self, key: str, etag: str) -> str | None:
+        """See `Storage`; computed while the object was received."""
+        stored = self.files.head(key)
+        return stored.sha256 if stored and stored.etag == etag else None
 
     def put(self, key: str, data: bytes, content_type: str) -> StoredObject:
         """See `Storage`."""

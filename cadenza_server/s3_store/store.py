@@ -170,14 +170,12 @@ class S3Store:
             with found["Body"] as body:
                 return bytes(body.read(length))
 
-    def digest(self, stored: StoredObject) -> str | None:
-        """See `Storage`; reads the object, and only the one that was looked at."""
+    def digest(self, key: str, etag: str) -> str | None:
+        """See `Storage`."""
         sha256 = hashlib.sha256()
         with s3_errors("GetObject"):
             try:
-                found = self.client.get_object(
-                    Bucket=self.bucket, Key=stored.key, IfMatch=stored.etag
-                )
+                found = self.client.get_object(Bucket=self.bucket, Key=key, IfMatch=etag)
             except ClientError as error:
                 if refusal_code(error) in {*_ABSENT, "PreconditionFailed", "412"}:
                     return None
