@@ -46,7 +46,8 @@ class Answer:
         status: HTTP status, when there was an answer.
         code: the API's error code, the store's S3 `Code`, or our own word for a missing answer
             (`offline`, `certificate`, `lost`, `portal`, `malformed`, …).
-        seen: how often this step already failed with this code since it last made progress.
+        seen: how often this step already failed with this code since it last succeeded, or since
+            the take was given up and tried again.
     """
 
     party: Party

@@ -329,11 +329,15 @@ class Worker:
 
 
 def _seen(history: Sequence[Attempt], answer: Answer) -> int:
-    """How often this step failed in the same way since it last succeeded."""
+    """How often this step failed in the same way since it last succeeded or gave up.
+
+    Whoever tries a failed take again, a person or the slow probe, gets every remedy again: counted
+    over its whole life, a take that the server forgot twice would never be created anew (I6).
+    """
     seen = 0
     for attempt in reversed(history):
         if attempt.step == answer.step:
-            if attempt.outcome == "ok":
+            if attempt.outcome in ("ok", Action.FAIL.value):
                 break
             seen += (attempt.code, attempt.status_code) == (answer.code, answer.status)
     return seen

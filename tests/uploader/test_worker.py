@@ -236,6 +236,21 @@ def test_a_submission_that_is_gone_again_and_again_is_given_to_the_user(bench: B
     assert bench.take.fail_code is FailCode.SUBMISSION_GONE
 
 
+def test_a_take_given_up_as_gone_is_made_again_when_it_is_tried_again(bench: Bench) -> None:
+    """Found by the simulator (world 519): its history alone must not condemn a take (I6)."""
+    gone = e.NotFoundError("no", status_code=404, code="not_found")
+    bench.server.always["confirm"] = lambda: gone
+    while bench.carry_again().result == "delayed":
+        pass
+    assert bench.take.fail_code is FailCode.SUBMISSION_GONE
+    del bench.server.always["confirm"]
+    bench.server.submissions.clear()
+    bench.server.announced.clear()
+    bench.queue.retry(bench.take.id)
+    assert bench.carry_again().result == "uploaded"
+    assert arrived(bench)
+
+
 def test_a_receipt_for_other_bytes_is_no_licence(bench: Bench) -> None:
     def lie() -> None:
         for key, receipt in bench.server.confirmed.items():
