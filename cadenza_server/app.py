@@ -24,6 +24,7 @@ from cadenza_server.feed import EventFeed
 from cadenza_server.keyring import Keyring
 from cadenza_server.limits import RateLimiter
 from cadenza_server.middleware import RequestScope
+from cadenza_server.page.router import add_pages
 from cadenza_server.routes import (
     events,
     identity,
@@ -119,6 +120,7 @@ def create_app(
         events.router,
     ):
         app.include_router(router)
+    add_pages(app, settings)
     if store.endpoint is not None:
         app.router.routes.append(Route("/storage/{key:path}", endpoint=store.endpoint))
     if settings.cors_origins:

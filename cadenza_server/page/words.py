@@ -28,7 +28,7 @@ def until(due: datetime, now: datetime) -> str:
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """When something was, before the browser says it in its own zone: `12 min ago`, `3 Nov 2026`."""
+    """When something was: `12 min ago`, `3 Nov 2026`; the browser then says it in its own zone."""
     seconds = (now - moment).total_seconds()
     if seconds < _MINUTE:
         return "just now"

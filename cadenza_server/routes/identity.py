@@ -41,19 +41,7 @@ def health(services: ServicesDep) -> Health:
 )
 def login(services: ServicesDep, body: Login) -> SignIn:
     """Sign in with e-mail and password."""
-    # By account as well as by address: one who has many addresses still guesses slowly.
-    services.limiter.check("auth", f"account:{normalise_email(body.email)}")
-    with services.db.reading() as session:
-        user = find_by_email(session, body.email)
-    stored = user.password_hash if user else None
-    matches, better = services.passwords.verify(body.password, stored)
-    if user is None or not matches:
-        raise ApiError("unauthorized", "Wrong e-mail or password.")
-    if better:
-        with services.db.writing() as session:
-            current = session.get(User, user.id)
-            assert current is not None
-            current.password_hash = better
+    user = check_password(services, body.email, body.password)
     return _sign_in(services, user)
 
 
@@ -125,6 +113,29 @@ def user_out(user: User | None) -> UserOut:
     """A person on the wire; never with a password hash."""
     assert user is not None
     return UserOut.model_validate(user, from_attributes=True)
+
+
+def check_password(services: Services, email: str, password: str) -> User:
+    """Whose e-mail and password these are.
+
+    Raises:
+        ApiError: `unauthorized`, the same for an unknown e-mail and a wrong password;
+            `rate_limited`.
+    """
+    # By account as well as by address: one who has many addresses still guesses slowly.
+    services.limiter.check("auth", f"account:{normalise_email(email)}")
+    with services.db.reading() as session:
+        user = find_by_email(session, email)
+    stored = user.password_hash if user else None
+    matches, better = services.passwords.verify(password, stored)
+    if user is None or not matches:
+        raise ApiError("unauthorized", "Wrong e-mail or password.")
+    if better:
+        with services.db.writing() as session:
+            current = session.get(User, user.id)
+            assert current is not None
+            current.password_hash = better
+    return user
 
 
 def _sign_in(services: Services, user: User) -> SignIn:

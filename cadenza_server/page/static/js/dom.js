@@ -19,21 +19,6 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** The element a template named: `<div data-part="track">`. */
-export function part(root, name) {
-  return root.querySelector(`[data-part="${name}"]`);
-}
-
-/** Say something to who can't see the change; the words are never shown. */
-export function announce(text) {
-  const region = document.querySelector("[data-announce]");
-  if (!region) return;
-  region.textContent = ""; // the same words again are read again
-  requestAnimationFrame(() => {
-    region.textContent = text;
-  });
-}
-
 /** One of the drawings in icons.svg; hidden from screen readers, so give the button a label. */
 export function icon(name, extra = "") {
   const svg = document.createElementNS(SVG, "svg");
