@@ -7,6 +7,7 @@ knows which one is behind it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,10 @@ from typing import NamedTuple, Protocol
 
 class StorageUnavailableError(Exception):
     """The store did not answer or could not write; the request may be repeated later."""
+
+
+class StorageSetupError(Exception):
+    """The store can't be used as it is set up; the sentence says what is missing."""
 
 
 class ObjectMissingError(Exception):
@@ -40,6 +45,13 @@ class StoredObject:
     sha256: str | None
     content_type: str
     modified_at: datetime
+
+
+class Listed(NamedTuple):
+    """One line of a listing."""
+
+    key: str
+    size_bytes: int
 
 
 class SignedPut(NamedTuple):
@@ -119,6 +131,14 @@ class Storage(Protocol):
         Raises:
             ObjectMissingError: there is no such object.
             OSError: the destination can't be written (a full disk here, not a fault of the store).
+        """
+        ...
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """Every object whose key starts so, in no order; what changes meanwhile may be in it.
+
+        It raises in the middle rather than end early: a short list would say that all the rest
+        is gone.
         """
         ...
 

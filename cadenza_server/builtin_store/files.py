@@ -17,6 +17,7 @@ import mimetypes
 import os
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 from uuid import uuid4
 
-from cadenza_server.storage import StorageUnavailableError, StoredObject
+from cadenza_server.storage import Listed, StorageUnavailableError, StoredObject
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _READ_BYTES = 1024 * 1024
@@ -92,6 +93,26 @@ class FileStore:
     def exists(self, key: str) -> bool:
         """True when there is an object under the key."""
         return self._path(key).is_file()
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """Every object whose key starts so.
+
+        Raises:
+            StorageUnavailableError: a directory can't be read; what it holds is not known.
+        """
+
+        def refuse(error: OSError) -> None:
+            raise StorageUnavailableError(f"listing: {error.strerror}") from error
+
+        for directory, below, names in os.walk(self._root, onerror=refuse):
+            # Hidden names are the store's own; a key has none.
+            below[:] = [name for name in below if _SEGMENT.fullmatch(name)]
+            for name in names:
+                path = Path(directory, name)
+                key = path.relative_to(self._root).as_posix()
+                if key.startswith(prefix) and _SEGMENT.fullmatch(name):
+                    with contextlib.suppress(FileNotFoundError):
+                        yield Listed(key, path.stat().st_size)
 
     def receive(self, key: str) -> IncomingObject:
         """Begin to write an object; nothing is visible before its `commit()`."""

@@ -14,6 +14,7 @@ from cadenza_server.builtin_store.signing import Signer
 from cadenza_server.clock import Clock
 from cadenza_server.downloading import whole_file
 from cadenza_server.storage import (
+    Listed,
     ObjectMissingError,
     PutPromise,
     SignedPut,
@@ -113,6 +114,10 @@ class BuiltinStore:
         with found[1] as stored, whole_file(destination) as file:
             for block in _blocks(key, stored):
                 file.write(block)
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """See `Storage`."""
+        return self.files.listing(prefix)
 
     def delete(self, key: str) -> None:
         """See `Storage`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
@@ -13,7 +15,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cadenza_server.downloading import whole_file
 from cadenza_server.s3_store.client import (
-    StorageSetupError,
     make_client,
     make_session,
     refusal_code,
@@ -21,9 +22,11 @@ from cadenza_server.s3_store.client import (
 )
 from cadenza_server.s3_store.signing import UrlSigner
 from cadenza_server.storage import (
+    Listed,
     ObjectMissingError,
     PutPromise,
     SignedPut,
+    StorageSetupError,
     StorageUnavailableError,
     StoredObject,
     as_attachment,
@@ -49,7 +52,7 @@ class S3Store:
         client: for the server's own requests.
         bucket: its name.
         signer: for the clients' requests.
-        encryption: asked for every new object; off leaves it to the bucket's default.
+        encryption: asked of the store for every new object; off leaves it to the bucket.
         multipart_bytes: a file longer than this is sent in parts.
         part_bytes: how long a part is; S3 wants 5 MiB at least.
     """
@@ -67,7 +70,7 @@ class S3Store:
         self.client = client
         self.bucket = bucket
         self._signer = signer
-        self._encryption: dict[str, Any] = (
+        self.encryption: dict[str, Any] = (
             {} if encryption == "off" else {"ServerSideEncryption": encryption}
         )
         self._encryption_headers = (
@@ -167,7 +170,7 @@ class S3Store:
                 if refusal_code(error) in {*_ABSENT, "InvalidRange", "416"}:  # empty: no range fits
                     return b""
                 raise
-            with found["Body"] as body:
+            with closing(found["Body"]) as body:
                 return bytes(body.read(length))
 
     def digest(self, key: str, etag: str) -> str | None:
@@ -180,7 +183,7 @@ class S3Store:
                 if refusal_code(error) in {*_ABSENT, "PreconditionFailed", "412"}:
                     return None
                 raise
-            with found["Body"] as body:
+            with closing(found["Body"]) as body:
                 for block in body.iter_chunks(_BLOCK_BYTES):
                     sha256.update(block)
         return sha256.hexdigest()
@@ -199,7 +202,7 @@ class S3Store:
                 file.seek(0)
                 self._put(key, file, digest, content_type)
         else:
-            options = {"ContentType": content_type, **self._encryption}
+            options = {"ContentType": content_type, **self.encryption}
             with s3_errors("UploadPart"):
                 self.client.upload_file(
                     str(source), self.bucket, key, ExtraArgs=options, Config=self._transfer
@@ -215,8 +218,21 @@ class S3Store:
                 if refusal_code(error) in _ABSENT:
                     raise ObjectMissingError(key) from None
                 raise
-            with found["Body"] as body, whole_file(destination) as file:
+            with closing(found["Body"]) as body, whole_file(destination) as file:
                 shutil.copyfileobj(body, file, _BLOCK_BYTES)
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """See `Storage`; a thousand keys a request."""
+        pages = iter(
+            self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        )
+        while True:
+            with s3_errors("ListObjectsV2"):
+                page = next(pages, None)
+            if page is None:
+                return
+            for found in page.get("Contents", ()):
+                yield Listed(found["Key"], found["Size"])
 
     def delete(self, key: str) -> None:
         """See `Storage`."""
@@ -231,7 +247,7 @@ class S3Store:
                 Body=body,
                 ContentType=content_type,
                 ChecksumSHA256=base64.b64encode(sha256).decode(),
-                **self._encryption,
+                **self.encryption,
             )
 
     def _stored(self, key: str, size_bytes: int) -> StoredObject:
