@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
 from cadenza_server.auth import Passwords, find_by_email, normalise_email
@@ -13,6 +14,8 @@ from cadenza_server.builtin_store import FileStore
 from cadenza_server.clock import utc_now
 from cadenza_server.database import Database, Session
 from cadenza_server.settings import ServerSettings
+from cadenza_server.storage import StorageSetupError, StorageUnavailableError
+from cadenza_server.stores import open_s3
 from cadenza_server.tables import Exercise, Piece, Routine, RoutineAssignment, User
 
 _DEMO = UUID("5b0c5a4e-4a7e-4c1e-9d55-ca2dee2a0000")
@@ -41,7 +44,56 @@ class DemoAccounts:
 def init(settings: ServerSettings) -> None:
     """Make the data directory, the database and the object store; harmless to repeat."""
     with _opened(settings):
+        if settings.storage == "local":
+            FileStore(settings.objects_dir)
+
+
+@dataclass(frozen=True)
+class StorageStep:
+    """One thing `init_storage` set up or tried.
+
+    Attributes:
+        name: bucket, lifecycle, cors, checksum, checksum_told, overwrite, encryption; directory.
+        outcome: done, unchanged, unsupported, not_allowed; of what was tried: kept, not_kept.
+        sentence: what it means, for a person.
+    """
+
+    name: str
+    outcome: str
+    sentence: str
+
+
+def init_storage(settings: ServerSettings) -> tuple[StorageStep, ...]:
+    """Make the object store ready, and tell what it can't do; harmless to repeat.
+
+    Raises:
+        AdminError: it can't be used at all.
+    """
+    if settings.storage == "local":
         FileStore(settings.objects_dir)
+        sentence = f"The objects are kept in {settings.objects_dir}."
+        return (StorageStep("directory", "done", sentence),)
+    try:
+        store = open_s3(settings)
+        from cadenza_server.s3_store.setup import set_up
+
+        steps = set_up(
+            store,
+            region=settings.region,
+            is_aws=settings.s3_endpoint is None,
+            origins=_page_origins(settings),
+            prefix=settings.key_prefix,
+        )
+    except (StorageSetupError, StorageUnavailableError) as error:
+        raise AdminError(str(error)) from None
+    return tuple(StorageStep(step.name, step.outcome, step.sentence) for step in steps)
+
+
+def _page_origins(settings: ServerSettings) -> tuple[str, ...]:
+    """Where pages come from that upload to the store and play from it."""
+    own = urlsplit(settings.public_url)
+    named = (f"{own.scheme}://{own.netloc}",) if own.netloc else ()
+    return tuple(dict.fromkeys((*named, *settings.cors_origins)))
 
 
 def add_user(

@@ -73,7 +73,7 @@ def create_app(
 
     Raises:
         pydantic.ValidationError: the settings are not acceptable (default secret outside dev).
-        StoreNotInstalledError, StorageSetupError: the bucket can't be used as it is set up.
+        StorageSetupError: the bucket can't be used as it is set up.
     """
     settings = settings or ServerSettings()
     db = Database(settings.database_url)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cadenza_server.builtin_store import BuiltinStore, FileStore, Signer, StorageEndpoint
 from cadenza_server.clock import Clock
 from cadenza_server.keyring import Keyring
 from cadenza_server.settings import ServerSettings
-from cadenza_server.storage import Storage
+from cadenza_server.storage import Storage, StorageSetupError
 
-
-class StoreNotInstalledError(Exception):
-    """The settings ask for a store whose library is not installed."""
+if TYPE_CHECKING:
+    from cadenza_server.s3_store import S3Store
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ def open_store(
         is_sealed: see `StorageEndpoint`.
 
     Raises:
-        StoreNotInstalledError: boto3 is missing.
-        cadenza_server.s3_store.StorageSetupError: there are no credentials.
+        StorageSetupError: boto3 is not installed, or finds no credentials.
     """
     if settings.storage == "s3":
         s3 = open_s3(settings)
@@ -69,12 +68,12 @@ def open_store(
     return OpenedStore(lambda base_url: BuiltinStore(files, signer, clock, base_url), endpoint)
 
 
-def open_s3(settings: ServerSettings) -> Storage:
-    """The bucket; boto3 is imported here and not before, because it costs every start 0.1 s."""
+def open_s3(settings: ServerSettings) -> S3Store:
+    """The bucket. boto3 is imported here and not before: an extra, and 0.1 s of every start."""
     try:
         from cadenza_server.s3_store import S3Store
     except ModuleNotFoundError as error:
-        raise StoreNotInstalledError(
+        raise StorageSetupError(
             f"CADENZA_STORAGE=s3 needs {error.name}: pip install 'cadenza[s3]'"
         ) from None
     return S3Store.from_settings(settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cadenza_server.s3_store.client import StorageSetupError
 from cadenza_server.s3_store.store import S3Store
 
-__all__ = ["S3Store", "StorageSetupError"]
+__all__ = ["S3Store"]

@@ -28,10 +28,6 @@ _CONNECTIONS = 40
 _log = logging.getLogger("cadenza.server")
 
 
-class StorageSetupError(Exception):
-    """The store can't be used as it is set up; the sentence says what is missing."""
-
-
 def refusal_code(error: ClientError) -> str:
     """S3's name for the refusal, or the bare status where the answer had no body."""
     return str(error.response.get("Error", {}).get("Code", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Generator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +27,8 @@ app = group(
         "cadenza server user add ada@example.org --name Ada --role student --password-stdin",
     ],
 )
+# Outcomes of `init-storage` that ask something of the person who runs the server.
+_WORTH_A_LOOK = ("unsupported", "not_allowed", "not_kept")
 people = group(summary="The people who may sign in.")
 app.add_typer(people, name="user")
 
@@ -82,6 +85,7 @@ def run_server(
     """Serve until Ctrl-C."""
     settings = _settings()
     from cadenza_server.serving import ExposedDevServerError, serve
+    from cadenza_server.storage import StorageSetupError
 
     def ready(url: str) -> None:
         # An answer at once, not at the end: whoever started it waits for the address.
@@ -100,6 +104,13 @@ def run_server(
             code="exposed_dev_server",
             exit_code=ExitCode.USAGE,
             next_step="`cadenza server run --help` lists the settings.",
+        ) from None
+    except StorageSetupError as error:
+        raise CommandError(
+            str(error),
+            code="storage_unusable",
+            exit_code=ExitCode.USAGE,
+            next_step="Correct the storage's settings; `cadenza server init-storage` tries them.",
         ) from None
     except OSError as error:
         raise CommandError(
@@ -120,6 +131,27 @@ def init(run: Run) -> None:
         {"data_dir": str(settings.data_dir)},
         ids=[str(settings.data_dir)],
         human=lambda: run.out.line(f"Ready in {settings.data_dir}."),
+    )
+
+
+@command(app, "init-storage", examples=["CADENZA_STORAGE=s3 cadenza server init-storage"])
+def init_storage(run: Run) -> None:
+    """Make the bucket ready, and say what its store can't do."""
+    settings = _settings()
+    from cadenza_server import admin
+
+    with _explained(admin.AdminError):
+        steps = admin.init_storage(settings)
+
+    def human() -> None:
+        for step in steps:
+            mark = "!" if step.outcome in _WORTH_A_LOOK else "✓"
+            run.out.line(f"{mark} {_words.clean(step.sentence)}")
+
+    run.out.answer(
+        {"steps": [dataclasses.asdict(step) for step in steps]},
+        ids=[step.name for step in steps],
+        human=human,
     )
 
 
