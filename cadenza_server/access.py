@@ -9,7 +9,7 @@ from typing import Any, Literal
 from cadenza_server.errors import ApiError
 from cadenza_server.tables import User
 
-Action = Literal["see", "own", "review"]
+Action = Literal["see", "own", "review", "take_part"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def can_access(actor: Actor, subject: Subject, action: Action) -> bool:
 
     - `own` (change, upload, delete): the owner.
     - `review`: the owner's current teacher, never the owner (F000-68).
+    - `take_part` (write messages and markers): the owner and the current teacher (F001-U1).
     - `see`: both, whoever it is shared with, and the studio's admin.
     """
     is_owner = actor.id == subject.owner_id
@@ -54,6 +55,8 @@ def can_access(actor: Actor, subject: Subject, action: Action) -> bool:
         return is_owner
     if action == "review":
         return is_teacher
+    if action == "take_part":
+        return is_owner or is_teacher
     is_admin = actor.is_studio_admin and actor.studio_id is not None
     return (
         is_owner

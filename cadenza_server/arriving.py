@@ -6,8 +6,9 @@ from datetime import datetime
 
 from cadenza_server.assets import Held
 from cadenza_server.database import Session
-from cadenza_server.outbox import announce, in_thread
+from cadenza_server.outbox import Announcement, announce, in_thread
 from cadenza_server.submissions import load_title
+from cadenza_server.tables import Message
 
 
 def follow_arrival(session: Session, held: Held, at: datetime, *, is_first: bool) -> None:
@@ -27,3 +28,21 @@ def follow_arrival(session: Session, held: Held, at: datetime, *, is_first: bool
             session, "submission.uploaded", held.asset.owner_id, submission_id, about=title
         )
         announce(session, at, event)
+    if is_first and held.asset.kind == "message":
+        announce(session, at, _of_message(session, held))
+
+
+def _of_message(session: Session, held: Held) -> Announcement:
+    """A video alone is a new message only now; one beside a text makes the message whole."""
+    message = session.get(Message, held.asset.id)
+    assert message is not None
+    minutes, seconds = divmod(message.video_duration_seconds or 0, 60)
+    return in_thread(
+        session,
+        "message.created" if message.text is None else "message.updated",
+        message.sender_id,
+        message.submission_id,
+        subject_id=message.id,
+        about=message.text or f"A video of {minutes}:{seconds:02}",
+        message_id=message.id,
+    )

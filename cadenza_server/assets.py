@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlmodel import col
 
 from cadenza_server.database import Database, Session
 from cadenza_server.events import Fact
-from cadenza_server.tables import MediaAsset, VideoSubmission
+from cadenza_server.tables import MediaAsset, Message, VideoSubmission
 from cadenza_server.uploads import is_frozen
 
 
@@ -26,7 +26,8 @@ class Held:
     Attributes:
         asset: the stored bytes.
         submission_id: the thread they are part of; its audit trail tells of them.
-        is_closed: whether even a client that can't confirm may not send them again (B-24).
+        is_closed: whether even a client that can't confirm may not send them again (B-24): a
+            take's bytes after its review, a message's as soon as they were seen.
     """
 
     asset: MediaAsset
@@ -73,10 +74,23 @@ def is_sealed(db: Database, key: str) -> bool:
 
 def _first(session: Session, condition: ColumnElement[bool]) -> Held | None:
     row = session.execute(_select().where(condition)).first()
-    return Held(row[0], row[1], row[2] is not None) if row else None
+    if row is None:
+        return None
+    asset, submission_id, reviewed_at, thread_id = row
+    if thread_id is not None:
+        return Held(asset, thread_id, is_closed=True)
+    return Held(asset, submission_id, is_closed=reviewed_at is not None)
 
 
 def _select() -> Select[*tuple[Any, ...]]:
-    return select(MediaAsset, col(VideoSubmission.id), col(VideoSubmission.reviewed_at)).join(
-        VideoSubmission, col(VideoSubmission.id) == MediaAsset.id
+    return (
+        select(
+            MediaAsset,
+            col(VideoSubmission.id),
+            col(VideoSubmission.reviewed_at),
+            col(Message.submission_id),
+        )
+        .outerjoin(VideoSubmission, col(VideoSubmission.id) == MediaAsset.id)
+        .outerjoin(Message, col(Message.asset_id) == MediaAsset.id)
+        .where(or_(col(VideoSubmission.id).is_not(None), col(Message.id).is_not(None)))
     )

@@ -81,9 +81,9 @@ def confirm_lazily(ctx: Context, uploads: Iterable[Held]) -> bool:
     """
     changed = False
     for held in uploads:
-        if held.is_frozen:
-            continue
         asset = held.asset
+        if held.is_frozen or _is_its_clients(asset):
+            continue
         seen = _look(ctx, held, thumbnail=True)
         if seen.video is None:
             continue
@@ -96,6 +96,12 @@ def confirm_lazily(ctx: Context, uploads: Iterable[Held]) -> bool:
             continue
         changed |= _settle_lazily(ctx, held, seen)
     return changed
+
+
+def _is_its_clients(asset: MediaAsset) -> bool:
+    """True for bytes that a confirm refused by what only it knew: its client sends them again."""
+    is_refused = asset.state_reason in ("size_mismatch", "checksum_mismatch")
+    return is_refused and declared(asset) == Announced()
 
 
 def _settle_lazily(ctx: Context, held: Held, seen: _Seen) -> bool:

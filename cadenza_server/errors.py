@@ -70,6 +70,8 @@ _FIELD_CODES: dict[tuple[str, str], str] = {
     ("duration_seconds", "missing"): "duration_required",
     ("duration_seconds", "greater_than_equal"): "duration_out_of_range",
     ("duration_seconds", "less_than_equal"): "duration_out_of_range",
+    ("video_duration_seconds", "greater_than_equal"): "duration_out_of_range",
+    ("video_duration_seconds", "less_than_equal"): "duration_out_of_range",
 }
 _ID_TYPES = frozenset({"uuid_parsing", "uuid_type", "uuid_version"})
 

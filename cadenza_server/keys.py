@@ -15,6 +15,11 @@ def thumbnail_key(prefix: str, user_id: int, submission_id: UUID) -> str:
     return f"{prefix}cadenza/videos/{user_id}/{submission_id}_thumb.jpg"
 
 
+def message_video_key(prefix: str, user_id: int, message_id: UUID) -> str:
+    """`{prefix}cadenza/videos/{user_id}/messages/{message_id}.mp4` (F001-U1)."""
+    return f"{prefix}cadenza/videos/{user_id}/messages/{message_id}.mp4"
+
+
 def thumbnail_key_beside(key: str) -> str:
     """The thumbnail's key for a video's key."""
     return key.removesuffix(".mp4") + "_thumb.jpg"

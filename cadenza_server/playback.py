@@ -15,6 +15,7 @@ from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
 from cadenza_server.events import Fact, append
 from cadenza_server.keys import thumbnail_key_beside
+from cadenza_server.messaging import bury_thread
 from cadenza_server.outbox import announce, in_thread
 from cadenza_server.schemas import EventOut, Playback
 from cadenza_server.submissions import load_view
@@ -84,6 +85,7 @@ def delete_submission(ctx: Context, submission_id: UUID) -> tuple[str, ...]:
         now = ctx.now()
         view.submission.deleted_at = view.asset.deleted_at = now
         view.asset.state = "deleted"
+        of_thread = bury_thread(session, submission_id, now)
         view.submission.notes = None  # deleted is deleted; the tombstone says only that it was
         session.add_all([view.submission, view.asset])
         session.flush()
@@ -91,7 +93,7 @@ def delete_submission(ctx: Context, submission_id: UUID) -> tuple[str, ...]:
         announce(
             session, now, in_thread(session, "submission.deleted", ctx.actor.id, submission_id)
         )
-    return view.asset.s3_key, thumbnail_key_beside(view.asset.s3_key)
+    return view.asset.s3_key, thumbnail_key_beside(view.asset.s3_key), *of_thread
 
 
 def load_events(ctx: Context, submission_id: UUID) -> list[EventOut]:

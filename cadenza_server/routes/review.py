@@ -65,7 +65,7 @@ def list_of_student(
 def review_queue(
     ctx: ContextDep, request: Request, response: Response, query: Annotated[QueueQuery, Query()]
 ) -> list[QueueItem]:
-    """What arrived from one's students and waits for a review: questions first (F001-22)."""
+    """What arrived and waits for one's review: questions first, then who waits longest."""
     look_for_arrivals(ctx, shown_to_teacher(ctx.actor.id))
     with ctx.db.reading() as session:
         page = load_queue(session, ctx.actor.id, query.sort, limit=query.limit, cursor=query.cursor)
