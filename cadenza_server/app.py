@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.routing import Route
@@ -21,6 +22,7 @@ from cadenza_server.database import Database
 from cadenza_server.documentation import add_storage_paths
 from cadenza_server.errors import HANDLERS
 from cadenza_server.feed import EventFeed
+from cadenza_server.jobs import background_of
 from cadenza_server.keyring import Keyring
 from cadenza_server.limits import RateLimiter
 from cadenza_server.middleware import RequestScope
@@ -33,6 +35,7 @@ from cadenza_server.routes import (
     practice,
     review,
     submissions,
+    webhooks,
 )
 from cadenza_server.settings import ServerSettings
 from cadenza_server.stores import open_store
@@ -96,8 +99,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        background = background_of(services)
+        background.start()
         yield
         services.feed.close()
+        await run_sync(background.stop)
         db.close()
 
     app = _Application(
@@ -118,6 +124,7 @@ def create_app(
         practice.router,
         review.router,
         events.router,
+        webhooks.router,
     ):
         app.include_router(router)
     add_pages(app, settings)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from cadenza_server.settings import ServerSettings
 
-Purpose = Literal["token", "receipt", "storage", "cursor", "csrf"]
+Purpose = Literal["token", "receipt", "storage", "cursor", "csrf", "webhook"]
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Webhook(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     owner_id: int = Field(foreign_key="users.id", index=True)
     url: str
-    #: The signing secret, sealed with a key of the keyring: `{key id}.{nonce and ciphertext}`.
+    #: What the signing secret is derived from, by a key of the keyring: `{key id}.{nonce}`.
     secret: str = Field(sa_column=Column(Text, nullable=False), repr=False)
     #: Types it wants; empty for all.
     event_types: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))

@@ -1,0 +1,23 @@
+"""What the server does besides answering requests."""
+
+from __future__ import annotations
+
+from cadenza_server.background import Background, Job
+from cadenza_server.context import Services
+from cadenza_server.outbox import prune
+from cadenza_server.webhooks.delivering import Deliverer
+
+_LOOK_SECONDS = 1.0
+_PRUNE_SECONDS = 6 * 3600.0
+
+
+def background_of(services: Services) -> Background:
+    """Deliver webhooks and forget old events."""
+    db, clock = services.db, services.clock
+    deliverer = Deliverer(db, services.keyring, clock)
+    return Background(
+        [
+            Job("webhooks", deliverer.run_once, _LOOK_SECONDS),
+            Job("prune", lambda: prune(db, clock()), _PRUNE_SECONDS),
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Webhooks: a user's events, posted to an address of theirs and signed (Standard Webhooks)."""
