@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from cadenza_client._retry import RetryPolicy
     from cadenza_client._source import MediaSource
     from cadenza_client._version import __version__
+    from cadenza_client._webhooks import verify_webhook
     from cadenza_client.errors import (
         AlreadyReviewedError,
         AlreadyUploadedError,
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
         UnsupportedMediaError,
         UploadUrlExpiredError,
         ValidationError,
+        WebhookVerificationError,
     )
     from cadenza_client.models import (
         Confirmation,
@@ -96,7 +98,16 @@ if TYPE_CHECKING:
         Exercise,
         Fingerprint,
         Health,
+        LiveEvent,
+        Marker,
+        MarkerChanges,
+        Message,
+        MessageConfirmation,
+        MessageTicket,
+        NewMarker,
+        NewMessage,
         NewSubmission,
+        Notification,
         Piece,
         PiecePage,
         Playback,
@@ -107,10 +118,13 @@ if TYPE_CHECKING:
         SignIn,
         StoredObject,
         Submission,
+        Unread,
         UploadEvent,
         UploadTarget,
         UploadTicket,
         User,
+        Webhook,
+        WebhookDelivery,
     )
 
 __all__ = [
@@ -140,10 +154,19 @@ __all__ = [
     "Health",
     "HeldError",
     "IdConflictError",
+    "LiveEvent",
+    "Marker",
+    "MarkerChanges",
     "MediaSource",
+    "Message",
+    "MessageConfirmation",
+    "MessageTicket",
+    "NewMarker",
+    "NewMessage",
     "NewSubmission",
     "NotFoundError",
     "NotUploadedYetError",
+    "Notification",
     "ObjectExistsError",
     "PermissionDeniedError",
     "Piece",
@@ -171,6 +194,7 @@ __all__ = [
     "TokenSource",
     "TooLargeError",
     "TransportError",
+    "Unread",
     "UnsafeUploadUrlError",
     "UnsupportedMediaError",
     "UploadEvent",
@@ -179,7 +203,11 @@ __all__ = [
     "UploadUrlExpiredError",
     "User",
     "ValidationError",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookVerificationError",
     "__version__",
+    "verify_webhook",
 ]
 
 _HOMES = {
@@ -190,6 +218,7 @@ _HOMES = {
     "Timeouts": "_config",
     "TokenSource": "_config",
     "__version__": "_version",
+    "verify_webhook": "_webhooks",
 }
 """Where the names that are in neither `errors` nor `models` come from."""
 

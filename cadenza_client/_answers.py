@@ -21,13 +21,14 @@ from cadenza_client._headers import (
     http_date,
     is_json,
     looks_like_html,
+    media_type,
     next_link,
     retry_after_seconds,
     whole_number,
 )
 from cadenza_client.errors import APIError, CadenzaError, ResponseError, api_error_class
 
-__all__ = ["check_answer", "nothing", "one", "one_or_none", "page_of", "rows"]
+__all__ = ["check_answer", "nothing", "one", "one_or_none", "page_of", "rows", "text"]
 
 T = TypeVar("T")
 
@@ -36,7 +37,12 @@ _GATEWAY_STATUSES = frozenset({408, 413, 425, 429, 500, 502, 503, 504})
 
 
 def check_answer(
-    status_code: int, headers: Mapping[str, str], body: bytes, *, now: datetime
+    status_code: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    now: datetime,
+    accept: str = "application/json",
 ) -> None:
     """Let a 2xx of the API through and raise the error for anything else.
 
@@ -45,6 +51,7 @@ def check_answer(
         headers: names in lower case.
         body: the whole body.
         now: the device's clock, for a `Retry-After` date from a server that sends no `Date`.
+        accept: the media type that was asked for.
 
     Raises:
         APIError: the API refused.
@@ -69,8 +76,11 @@ def check_answer(
         )
     if status_code >= 400:
         raise _api_error(status_code, headers, b"" if html else body, now)
-    if body and not is_json(headers):
-        raise ResponseError("the answer is not JSON", status_code=status_code)
+    if accept == "application/json":
+        if body and not is_json(headers):
+            raise ResponseError("the answer is not JSON", status_code=status_code)
+    elif media_type(headers) != accept:
+        raise ResponseError(f"the answer is not {accept}", status_code=status_code)
 
 
 def _api_error(
@@ -158,6 +168,15 @@ def rows(kind: type[T]) -> Callable[[Answer], list[T]]:
         return cast("list[T]", _parsed(GenericAlias(list, (kind,)), answer.body))
 
     return read
+
+
+def text(answer: Answer) -> str:
+    """Read text for people or other programs, which is UTF-8."""
+    try:
+        return answer.body.decode()
+    except UnicodeDecodeError:
+        pass
+    raise ResponseError("the answer is not UTF-8")
 
 
 def nothing(answer: Answer) -> None:

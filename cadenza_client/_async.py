@@ -8,7 +8,8 @@ fraction of a second, and no thread is left behind that still sends.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -20,11 +21,14 @@ import tenacity
 
 from cadenza_client._call import Call, Download, Flow, Page, PutObject, Repeat, Step, Walk
 from cadenza_client._engine import Engine
+from cadenza_client._following import Following
 from cadenza_client._perform import perform
 from cadenza_client._retry import Decide
 from cadenza_client._storage import StorageDriver
+from cadenza_client._wire._exchange import Exchange
 from cadenza_client._wire._failures import WIRE_ERRORS, failure
 from cadenza_client.errors import AuthenticationError, CadenzaError, RequestTimeoutError
+from cadenza_client.models import LiveEvent
 
 __all__ = ["AsyncEngine"]
 
@@ -131,6 +135,9 @@ class AsyncEngine:
         self, call: Call[Any], request: httpx.Request
     ) -> tuple[httpx.Response, bytes]:
         response = await self._transport.handle_async_request(request)
+        return response, await self._read(call, response)
+
+    async def _read(self, call: Call[Any], response: httpx.Response) -> bytes:
         body = bytearray()
         try:
             async for part in cast("httpx.AsyncByteStream", response.stream):
@@ -138,7 +145,71 @@ class AsyncEngine:
                 self._engine.room_left(call, body)
         finally:
             await response.aclose()
-        return response, bytes(body)
+        return bytes(body)
+
+    # ── an answer without an end ───────────────────────────────────────────────────────────────
+
+    async def follow(self, following: Following) -> AsyncIterator[LiveEvent]:
+        """The events of a stream, through as many connections as it takes."""
+        while True:
+            async with aclosing(self._parts(following.call())) as parts:
+                while True:
+                    try:
+                        part = await anext(parts, None)
+                    except CadenzaError as error:
+                        wait = following.lost(error)
+                        if wait is None:
+                            raise
+                        break
+                    if part is None:
+                        wait = following.ended()
+                        break
+                    for event in following.read(part):
+                        yield event
+            if wait is None:
+                return
+            await self._sleep(self._engine.seconds_of(wait))
+
+    async def _parts(self, call: Call[None]) -> AsyncGenerator[bytes]:
+        """The body of one connection, part by part."""
+        bearer = self._engine.bearer
+        token = bearer.current()
+        try:
+            response, exchange = await self._open(call, token)
+        except AuthenticationError:
+            if not await anyio.to_thread.run_sync(bearer.renewed_since, token):
+                raise
+            response, exchange = await self._open(call, bearer.current())
+        parts = aiter(cast("httpx.AsyncByteStream", response.stream))
+        try:
+            while (part := await self._guarded(exchange, lambda: anext(parts, None))) is not None:
+                yield part
+        finally:
+            with exchange.active(), anyio.CancelScope(shield=True):
+                await response.aclose()
+
+    async def _open(self, call: Call[None], token: str | None) -> tuple[httpx.Response, Exchange]:
+        request = self._engine.request_for(call, token)
+        exchange = self._engine.exchange_for_stream(call)
+        request.extensions["trace"] = exchange.trace_async
+        response = await self._guarded(
+            exchange, lambda: self._transport.handle_async_request(request)
+        )
+        if self._engine.is_stream(call, response):
+            self._engine.result(call, response, b"")
+            return response, exchange
+        body = await self._guarded(exchange, lambda: self._read(call, response))
+        self._engine.result(call, response, body)
+        raise AssertionError  # an answer of another kind is always refused
+
+    async def _guarded(self, exchange: Exchange, act: Callable[[], Awaitable[T]]) -> T:
+        """One step on the wire, with the library's errors made ours."""
+        with exchange.active():
+            try:
+                return await act()
+            except WIRE_ERRORS as error:
+                failed = failure(error, exchange, self._engine.config.api.origin)
+        raise failed
 
     # ── the worker thread ──────────────────────────────────────────────────────────────────────
 

@@ -96,6 +96,8 @@ class Call(Step[T]):
             be asked for again within the attempt.
         max_answer_bytes: a longer answer is refused (S12).
         reply_seconds: how long the server may think; None for the client's setting.
+        accept: the media type the answer must have.
+        headers: what else goes with it.
     """
 
     method: Method
@@ -108,6 +110,8 @@ class Call(Step[T]):
     idempotent: bool = False
     max_answer_bytes: int = MEBIBYTE
     reply_seconds: float | None = None
+    accept: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from cadenza_client._async import AsyncEngine
 from cadenza_client._call import Download, Outgoing, PutObject, TakeFingerprint
 from cadenza_client._config import Timeouts, TokenSource, resolve_config
 from cadenza_client._endpoints import identity
+from cadenza_client._endpoints.messages import unread
 from cadenza_client._engine import Engine
 from cadenza_client._resources.identity import (
     AsyncAuth,
@@ -34,6 +35,16 @@ from cadenza_client._resources.library import (
     Practice,
     Routines,
 )
+from cadenza_client._resources.live import (
+    AsyncEvents,
+    AsyncNotifications,
+    AsyncWebhooks,
+    Events,
+    Notifications,
+    Webhooks,
+)
+from cadenza_client._resources.markers import AsyncMarkers, Markers
+from cadenza_client._resources.messages import AsyncMessages, Messages
 from cadenza_client._resources.submissions import (
     AsyncReview,
     AsyncSubmissions,
@@ -46,7 +57,7 @@ from cadenza_client._storage import StorageDriver
 from cadenza_client._sync import SyncEngine
 from cadenza_client._version import USER_AGENT
 from cadenza_client._wire._transport import AsyncPoolTransport, PoolTransport
-from cadenza_client.models import Fingerprint, Health, Playback, StoredObject, UploadTarget
+from cadenza_client.models import Fingerprint, Health, Playback, StoredObject, Unread, UploadTarget
 
 __all__ = ["AsyncCadenzaClient", "CadenzaClient"]
 
@@ -117,6 +128,11 @@ class CadenzaClient:
         self.practice = Practice(self._engine)
         self.submissions = Submissions(self._engine, config)
         self.review = Review(self._engine)
+        self.messages = Messages(self._engine, config)
+        self.markers = Markers(self._engine)
+        self.events = Events(self._engine, config)
+        self.notifications = Notifications(self._engine)
+        self.webhooks = Webhooks(self._engine)
 
     @property
     def base_url(self) -> str:
@@ -131,6 +147,10 @@ class CadenzaClient:
     def health(self) -> Health:
         """Whether the server is up, and which profiles it speaks."""
         return self._engine.run(identity.health())
+
+    def unread(self) -> Unread:
+        """How many messages of others wait to be read, in all, by thread and by student."""
+        return self._engine.run(unread())
 
     def fingerprint(self, source: Path | MediaSource) -> Fingerprint:
         """Size, sha256 and MD5 of a file: what to announce and to confirm."""
@@ -295,6 +315,11 @@ class AsyncCadenzaClient:
         self.practice = AsyncPractice(self._engine)
         self.submissions = AsyncSubmissions(self._engine, config)
         self.review = AsyncReview(self._engine)
+        self.messages = AsyncMessages(self._engine, config)
+        self.markers = AsyncMarkers(self._engine)
+        self.events = AsyncEvents(self._engine, config)
+        self.notifications = AsyncNotifications(self._engine)
+        self.webhooks = AsyncWebhooks(self._engine)
 
     @property
     def base_url(self) -> str:
@@ -309,6 +334,10 @@ class AsyncCadenzaClient:
     async def health(self) -> Health:
         """Whether the server is up, and which profiles it speaks."""
         return await self._engine.run(identity.health())
+
+    async def unread(self) -> Unread:
+        """How many messages of others wait to be read, in all, by thread and by student."""
+        return await self._engine.run(unread())
 
     async def fingerprint(self, source: Path | MediaSource) -> Fingerprint:
         """Size, sha256 and MD5 of a file: what to announce and to confirm."""

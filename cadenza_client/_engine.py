@@ -21,7 +21,7 @@ from cadenza_client._answers import check_answer
 from cadenza_client._auth import Bearer
 from cadenza_client._call import Answer, Call
 from cadenza_client._config import ClientConfig
-from cadenza_client._headers import http_date, lowered
+from cadenza_client._headers import http_date, lowered, media_type
 from cadenza_client._retry import Decide, Wait, decide_call
 from cadenza_client._wire._exchange import Exchange
 from cadenza_client.errors import APIError, ResponseError
@@ -68,6 +68,10 @@ class Engine:
             deadline=self._monotonic() + self.seconds_for(call),
         )
 
+    def exchange_for_stream(self, call: Call[Any]) -> Exchange:
+        """Patience for an answer without an end: only silence counts."""
+        return Exchange(monotonic=self._monotonic, idle_seconds=self.seconds_for(call))
+
     def seconds_for(self, call: Call[Any]) -> float:
         """How long one try of a call may take, connecting included."""
         timeouts = self.config.timeouts
@@ -78,7 +82,7 @@ class Engine:
         """The request, with the token only where the call wants it; always to the API's origin."""
         timeouts = self.config.timeouts
         headers = {
-            "Accept": "application/json",
+            "Accept": call.accept,
             # An answer we can bound the size of; a few kilobytes are not worth a bomb (S12).
             "Accept-Encoding": "identity",
             "User-Agent": self.config.user_agent,
@@ -87,6 +91,7 @@ class Engine:
             headers["Authorization"] = f"Bearer {token}"
         if call.body is not None:
             headers["Content-Type"] = call.content_type
+        headers.update(call.headers)
         return httpx.Request(
             call.method,
             self.config.api.url(call.path),
@@ -125,7 +130,7 @@ class Engine:
             },
         )
         try:
-            check_answer(response.status_code, headers, body, now=now)
+            check_answer(response.status_code, headers, body, now=now, accept=call.accept)
         except APIError:
             self._compare_clocks(headers.get("date"), now)
             raise
@@ -141,6 +146,11 @@ class Engine:
         )
         self._compare_clocks(headers.get("date"), now)
         return result
+
+    def is_stream(self, call: Call[Any], response: httpx.Response) -> bool:
+        """Whether the answer is the stream that was asked for, and not a refusal or a page."""
+        kind = media_type(lowered(response.headers.items()))
+        return response.status_code == 200 and kind == call.accept
 
     def _compare_clocks(self, date: str | None, now: datetime) -> None:
         # Only after the answer turned out to be the API's: a login page has a clock as well.
@@ -161,6 +171,10 @@ class Engine:
 
         return decide
 
+    def seconds_of(self, wait: Wait) -> float:
+        """How long to wait, with chance in it."""
+        return wait.least_seconds + wait.spread_seconds * self._chance()
+
     def retry_arguments(self, decide: Decide) -> dict[str, Any]:
         """Tenacity's settings for a decision: it asks whether, then how long, then waits."""
 
@@ -171,7 +185,7 @@ class Engine:
         def wait(state: tenacity.RetryCallState) -> float:
             found = wanted(state)
             assert found is not None
-            return found.least_seconds + found.spread_seconds * self._chance()
+            return self.seconds_of(found)
 
         def about_to_wait(state: tenacity.RetryCallState) -> None:
             error = None if state.outcome is None else state.outcome.exception()

@@ -13,6 +13,7 @@ __all__ = [
     "is_json",
     "looks_like_html",
     "lowered",
+    "media_type",
     "next_link",
     "retry_after_seconds",
     "whole_number",
@@ -87,16 +88,17 @@ def next_link(header: str | None) -> str | None:
 
 def is_json(headers: Mapping[str, str]) -> bool:
     """Whether the body says that it is JSON."""
-    content_type = _media_type(headers)
+    content_type = media_type(headers)
     return content_type == "application/json" or content_type.endswith("+json")
 
 
 def looks_like_html(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether this is a page for people, which no API and no store of ours answers with."""
-    return _media_type(headers) in ("text/html", "application/xhtml+xml") or bool(
+    return media_type(headers) in ("text/html", "application/xhtml+xml") or bool(
         _HTML.match(body[:4096])
     )
 
 
-def _media_type(headers: Mapping[str, str]) -> str:
+def media_type(headers: Mapping[str, str]) -> str:
+    """What kind of body it is, in lower case and without parameters."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -12,11 +13,14 @@ import tenacity
 
 from cadenza_client._call import Call, Flow, Page, Repeat, Step, Walk
 from cadenza_client._engine import Engine
+from cadenza_client._following import Following
 from cadenza_client._perform import perform
 from cadenza_client._retry import Decide
 from cadenza_client._storage import StorageDriver
+from cadenza_client._wire._exchange import Exchange
 from cadenza_client._wire._failures import WIRE_ERRORS, failure
-from cadenza_client.errors import AuthenticationError
+from cadenza_client.errors import AuthenticationError, CadenzaError
+from cadenza_client.models import LiveEvent
 
 __all__ = ["SyncEngine"]
 
@@ -106,6 +110,9 @@ class SyncEngine:
 
     def _receive(self, call: Call[Any], request: httpx.Request) -> tuple[httpx.Response, bytes]:
         response = self._transport.handle_request(request)
+        return response, self._read(call, response)
+
+    def _read(self, call: Call[Any], response: httpx.Response) -> bytes:
         body = bytearray()
         try:
             for part in cast("httpx.SyncByteStream", response.stream):
@@ -113,7 +120,68 @@ class SyncEngine:
                 self._engine.room_left(call, body)
         finally:
             response.close()
-        return response, bytes(body)
+        return bytes(body)
+
+    # ── an answer without an end ───────────────────────────────────────────────────────────────
+
+    def follow(self, following: Following) -> Iterator[LiveEvent]:
+        """The events of a stream, through as many connections as it takes."""
+        while True:
+            with closing(self._parts(following.call())) as parts:
+                while True:
+                    try:
+                        part = next(parts, None)
+                    except CadenzaError as error:
+                        wait = following.lost(error)
+                        if wait is None:
+                            raise
+                        break
+                    if part is None:
+                        wait = following.ended()
+                        break
+                    yield from following.read(part)
+            if wait is None:
+                return
+            self._sleep(self._engine.seconds_of(wait))
+
+    def _parts(self, call: Call[None]) -> Generator[bytes]:
+        """The body of one connection, part by part."""
+        bearer = self._engine.bearer
+        token = bearer.current()
+        try:
+            response, exchange = self._open(call, token)
+        except AuthenticationError:
+            if not bearer.renewed_since(token):
+                raise
+            response, exchange = self._open(call, bearer.current())
+        parts = iter(cast("httpx.SyncByteStream", response.stream))
+        try:
+            while (part := self._guarded(exchange, lambda: next(parts, None))) is not None:
+                yield part
+        finally:
+            with exchange.active():
+                response.close()
+
+    def _open(self, call: Call[None], token: str | None) -> tuple[httpx.Response, Exchange]:
+        request = self._engine.request_for(call, token)
+        exchange = self._engine.exchange_for_stream(call)
+        request.extensions["trace"] = exchange.trace
+        response = self._guarded(exchange, lambda: self._transport.handle_request(request))
+        if self._engine.is_stream(call, response):
+            self._engine.result(call, response, b"")
+            return response, exchange
+        body = self._guarded(exchange, lambda: self._read(call, response))
+        self._engine.result(call, response, body)
+        raise AssertionError  # an answer of another kind is always refused
+
+    def _guarded(self, exchange: Exchange, act: Callable[[], T]) -> T:
+        """One step on the wire, with the library's errors made ours."""
+        with exchange.active():
+            try:
+                return act()
+            except WIRE_ERRORS as error:
+                failed = failure(error, exchange, self._engine.config.api.origin)
+        raise failed
 
     def close(self) -> None:
         """Close the connections to the API."""

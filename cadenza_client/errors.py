@@ -32,6 +32,7 @@
         StorageBusyError            not now
       FileChangedError              the file is not the one that was announced
       UnsafeUploadUrlError          not a URL this client sends bytes to (SEC-09)
+      WebhookVerificationError      a posted event that is not the server's, or not of now
       ResponseError                 an answer that is not the API's: HTML, broken JSON, a redirect
 
 The text of an error never holds a query string, a token or a header value (SEC-02). Server texts
@@ -93,6 +94,7 @@ __all__ = [
     "UnsupportedMediaError",
     "UploadUrlExpiredError",
     "ValidationError",
+    "WebhookVerificationError",
     "api_error_class",
     "error_codes",
 ]
@@ -417,6 +419,10 @@ class FileChangedError(CadenzaError):
 
 class UnsafeUploadUrlError(CadenzaError):
     """The API named a URL this client does not send bytes to (SEC-09, O14)."""
+
+
+class WebhookVerificationError(CadenzaError):
+    """A posted request does not come from the server, or is not of now: believe nothing in it."""
 
 
 class ResponseError(CadenzaError):

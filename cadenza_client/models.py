@@ -8,11 +8,30 @@ tokens are left out of every `repr` (SEC-02).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from cadenza_client._models.base import Derivative, Derivatives, Model, Timestamp, null_as_empty
+from cadenza_client._models.live import LiveEvent, Notification, Webhook, WebhookDelivery
+from cadenza_client._models.thread import (
+    Marker,
+    MarkerChanges,
+    Message,
+    MessageConfirmation,
+    MessageTicket,
+    NewMarker,
+    NewMessage,
+    Unread,
+)
+from cadenza_client._models.transfer import (
+    Fingerprint,
+    Playback,
+    Receipt,
+    StoredObject,
+    UploadTarget,
+)
 
 __all__ = [
     "Confirmation",
@@ -20,7 +39,16 @@ __all__ = [
     "Exercise",
     "Fingerprint",
     "Health",
+    "LiveEvent",
+    "Marker",
+    "MarkerChanges",
+    "Message",
+    "MessageConfirmation",
+    "MessageTicket",
+    "NewMarker",
+    "NewMessage",
     "NewSubmission",
+    "Notification",
     "Piece",
     "PiecePage",
     "Playback",
@@ -31,44 +59,29 @@ __all__ = [
     "SignIn",
     "StoredObject",
     "Submission",
+    "Unread",
     "UploadEvent",
     "UploadTarget",
     "UploadTicket",
     "User",
+    "Webhook",
+    "WebhookDelivery",
 ]
-
-
-def _as_utc(value: datetime) -> datetime:
-    # A v1 server writes naive times and means UTC.
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _null_as_empty(value: Any) -> Any:
-    return () if value is None else value
-
-
-Timestamp = Annotated[datetime, AfterValidator(_as_utc)]
-
-
-class _Model(BaseModel):
-    """Frozen, tolerant of unknown fields, and silent about rejected input in its errors."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 # ── identity ───────────────────────────────────────────────────────────────────────────────────
 
 
-class Health(_Model):
+class Health(Model):
     """`GET /health`. A v1 server names no profiles, so `profiles` is empty."""
 
     status: str
     version: str | None = None
     time: Timestamp | None = None
-    profiles: Annotated[tuple[str, ...], BeforeValidator(_null_as_empty)] = ()
+    profiles: Annotated[tuple[str, ...], BeforeValidator(null_as_empty)] = ()
 
 
-class User(_Model):
+class User(Model):
     """A student or a teacher."""
 
     id: int
@@ -79,7 +92,7 @@ class User(_Model):
     created_at: Timestamp | None = None
 
 
-class SignIn(_Model):
+class SignIn(Model):
     """A bearer token and whose it is."""
 
     access_token: str = Field(repr=False)
@@ -90,7 +103,7 @@ class SignIn(_Model):
 # ── pieces, routines, practice ─────────────────────────────────────────────────────────────────
 
 
-class PiecePage(_Model):
+class PiecePage(Model):
     """One page of a piece's score."""
 
     page_number: int
@@ -101,7 +114,7 @@ class PiecePage(_Model):
     image_url: str | None = Field(default=None, repr=False)
 
 
-class Piece(_Model):
+class Piece(Model):
     """A piece of music. Its pages are there only when one piece is read."""
 
     id: UUID
@@ -112,10 +125,10 @@ class Piece(_Model):
     shared_from_piece_id: UUID | None = None
     created_at: Timestamp | None = None
     updated_at: Timestamp | None = None
-    pages: Annotated[tuple[PiecePage, ...], BeforeValidator(_null_as_empty)] = ()
+    pages: Annotated[tuple[PiecePage, ...], BeforeValidator(null_as_empty)] = ()
 
 
-class Exercise(_Model):
+class Exercise(Model):
     """One item of a routine."""
 
     id: UUID
@@ -128,17 +141,17 @@ class Exercise(_Model):
     start_page: int | None = None
 
 
-class Routine(_Model):
+class Routine(Model):
     """What a student is to practise."""
 
     id: UUID
     title: str
     owner_id: int | None = None
     created_at: Timestamp | None = None
-    exercises: Annotated[tuple[Exercise, ...], BeforeValidator(_null_as_empty)] = ()
+    exercises: Annotated[tuple[Exercise, ...], BeforeValidator(null_as_empty)] = ()
 
 
-class PracticeSession(_Model):
+class PracticeSession(Model):
     """One sitting at the instrument."""
 
     id: UUID
@@ -152,14 +165,7 @@ class PracticeSession(_Model):
 # ── submissions ────────────────────────────────────────────────────────────────────────────────
 
 
-class Derivative(_Model):
-    """Something the server makes of a video, and how far it is."""
-
-    kind: str
-    state: str
-
-
-class Submission(_Model):
+class Submission(Model):
     """What the server knows of a take.
 
     `media_state` is None from a v1 server; otherwise `awaiting_upload`, `uploaded`, `ready`,
@@ -193,12 +199,13 @@ class Submission(_Model):
     width: int | None = None
     height: int | None = None
     source: str | None = None
-    derivatives: Annotated[tuple[Derivative, ...], BeforeValidator(_null_as_empty)] = ()
+    derivatives: Derivatives = ()
     unread_count: int | None = None
     marker_count: int | None = None
+    question_count: int | None = None
 
 
-class NewSubmission(_Model):
+class NewSubmission(Model):
     """What a student announces. At least one of exercise, piece and session (422 otherwise).
 
     `id` is made by the client, which makes the create idempotent (B-19); `size_bytes` and
@@ -224,23 +231,7 @@ class NewSubmission(_Model):
     thumbnail_size_bytes: int | None = None
 
 
-class UploadTarget(_Model):
-    """Where to send one object, and the exact headers to send with it.
-
-    `expires_in` is in seconds from the moment the ticket was received.
-    """
-
-    url: str = Field(repr=False)
-    headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    expires_in: int
-
-    @property
-    def checksum_verified_by_store(self) -> bool:
-        """Whether the store itself refuses bytes with another sha256 (a signed checksum)."""
-        return any(name.lower() == "x-amz-checksum-sha256" for name in self.headers)
-
-
-class UploadTicket(_Model):
+class UploadTicket(Model):
     """The answer to a create or to a request for fresh URLs.
 
     `submission` is None when only URLs were asked for. `received_at_monotonic` is on the client's
@@ -253,54 +244,7 @@ class UploadTicket(_Model):
     received_at_monotonic: float
 
 
-class StoredObject(_Model):
-    """What the store said when it had taken the bytes.
-
-    `sha256` (and `md5`) are set when they were computed while sending.
-    """
-
-    etag: str | None = None
-    size_bytes: int
-    sha256: str | None = None
-    md5: str | None = None
-
-
-class Fingerprint(_Model):
-    """What is in a file: what `NewSubmission` announces and a confirm compares."""
-
-    size_bytes: int
-    sha256: str
-    md5: str
-
-
-class Receipt(_Model):
-    """Proof that the server has the bytes; the licence to delete locally (I2).
-
-    `verified` says what was compared with the stored object. From a v1 server there is no
-    signature: the client itself looked at the object (`size`, or `md5` by its ETag).
-    """
-
-    asset_id: UUID
-    s3_key: str
-    size_bytes: int
-    sha256: str | None = None
-    etag: str | None = None
-    verified: Literal["sha256", "size", "md5"]
-    confirmed_at: Timestamp
-    key_id: str | None = None
-    signature: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_what_was_verified(cls, given: Any) -> Any:
-        # A v2 server that does not say compared the sha256 if it has one, and the size always.
-        if isinstance(given, dict) and "verified" not in given:
-            facts = cast("dict[str, Any]", given)
-            return {**facts, "verified": "sha256" if facts.get("sha256") else "size"}
-        return cast("Any", given)
-
-
-class Confirmation(_Model):
+class Confirmation(Model):
     """A confirmed submission, its receipt, and which profile the server spoke."""
 
     submission: Submission
@@ -308,17 +252,7 @@ class Confirmation(_Model):
     profile: Literal["v1", "v2"]
 
 
-class Playback(_Model):
-    """Signed URLs to watch a submission with, good for `expires_in` seconds."""
-
-    video_url: str = Field(repr=False)
-    thumbnail_url: str | None = Field(default=None, repr=False)
-    storyboard_url: str | None = Field(default=None, repr=False)
-    waveform_url: str | None = Field(default=None, repr=False)
-    expires_in: int | None = None
-
-
-class UploadEvent(_Model):
+class UploadEvent(Model):
     """One immutable line of a submission's trail."""
 
     event: str
@@ -334,7 +268,7 @@ class UploadEvent(_Model):
     hash: str | None = None
 
 
-class QueueItem(_Model):
+class QueueItem(Model):
     """One line of a teacher's review queue."""
 
     submission: Submission

@@ -12,7 +12,7 @@ from uuid import UUID
 from cadenza_client._answers import page_of
 from cadenza_client._call import MEBIBYTE, Call, Page
 
-__all__ = ["LIST_BYTES", "body", "pages", "path", "query", "wire_time"]
+__all__ = ["LIST_BYTES", "body", "changes", "pages", "path", "query", "wire_time"]
 
 T = TypeVar("T")
 
@@ -32,8 +32,12 @@ def query(**values: object) -> tuple[tuple[str, str], ...]:
 
 def body(values: Mapping[str, Any]) -> bytes:
     """A JSON body without the fields that are None."""
-    given = {name: value for name, value in values.items() if value is not None}
-    return json.dumps(given, default=_text, ensure_ascii=False).encode()
+    return changes({name: value for name, value in values.items() if value is not None})
+
+
+def changes(values: Mapping[str, Any]) -> bytes:
+    """A JSON body in which None takes a value away."""
+    return json.dumps(dict(values), default=_text, ensure_ascii=False).encode()
 
 
 def pages(kind: type[T], route: str, parameters: tuple[tuple[str, str], ...] = ()) -> Call[Page[T]]:

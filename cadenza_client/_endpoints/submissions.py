@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
 import pydantic
@@ -10,7 +10,7 @@ import pydantic
 from cadenza_client._answers import nothing, one, rows
 from cadenza_client._call import Answer, Call, Page
 from cadenza_client._endpoints._build import LIST_BYTES, body, pages, path, query
-from cadenza_client._urls import check_names_object
+from cadenza_client._endpoints._issued import Issued, as_uuid
 from cadenza_client.errors import ResponseError
 from cadenza_client.models import (
     Confirmation,
@@ -20,7 +20,6 @@ from cadenza_client.models import (
     Receipt,
     Submission,
     UploadEvent,
-    UploadTarget,
     UploadTicket,
 )
 
@@ -40,44 +39,17 @@ __all__ = [
 ]
 
 _ROUTE = "/video-submissions"
-_V1_URL_SECONDS = 3600
-"""F000-51: what a v1 server signs for when it does not say."""
-
-_Headers = Annotated[
-    dict[str, str], pydantic.BeforeValidator(lambda value: {} if value is None else value)
-]
 
 
-class _Issued(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(hide_input_in_errors=True)
-
+class _Issued(Issued):
     submission: Submission | None = None
-    upload_url: str | None = None
-    thumbnail_upload_url: str | None = None
-    expires_in: int | None = None
-    upload_headers: _Headers = {}
-    thumbnail_upload_headers: _Headers = {}
 
     def ticket(self, answer: Answer, submission_id: UUID | None) -> UploadTicket:
-        expires_in = _V1_URL_SECONDS if self.expires_in is None else self.expires_in
         s3_key = None if self.submission is None else self.submission.s3_key
-        video = thumbnail = None
-        if self.upload_url is not None:
-            check_names_object(self.upload_url, s3_key=s3_key, submission_id=submission_id)
-            video = UploadTarget(
-                url=self.upload_url, headers=self.upload_headers, expires_in=expires_in
-            )
-        if self.thumbnail_upload_url is not None:
-            check_names_object(self.thumbnail_upload_url, s3_key=None, submission_id=submission_id)
-            thumbnail = UploadTarget(
-                url=self.thumbnail_upload_url,
-                headers=self.thumbnail_upload_headers,
-                expires_in=expires_in,
-            )
         return UploadTicket(
             submission=self.submission,
-            video=video,
-            thumbnail=thumbnail,
+            video=self.video(s3_key=s3_key, asset_id=submission_id),
+            thumbnail=self.thumbnail(asset_id=submission_id),
             received_at_monotonic=answer.received_at_monotonic,
         )
 
@@ -151,9 +123,7 @@ def upload_urls(
 
     def read(answer: Answer) -> UploadTicket:
         issued = one(_Issued)(answer)
-        return issued.ticket(answer, _as_uuid(submission_id)).model_copy(
-            update={"submission": None}
-        )
+        return issued.ticket(answer, as_uuid(submission_id)).model_copy(update={"submission": None})
 
     return Call(
         "GET",
@@ -238,10 +208,3 @@ def events(submission_id: UUID | str) -> Call[list[UploadEvent]]:
 def review_queue(*, sort: str, page_size: int | None = None) -> Call[Page[QueueItem]]:
     """`GET /review-queue`."""
     return pages(QueueItem, "/review-queue", query(sort=sort, limit=page_size))
-
-
-def _as_uuid(value: UUID | str) -> UUID | None:
-    try:
-        return value if isinstance(value, UUID) else UUID(value)
-    except ValueError:
-        return None

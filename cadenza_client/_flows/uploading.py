@@ -1,12 +1,13 @@
-"""Sending a created submission's files: a URL, the bytes, the confirm; afresh for every try."""
+"""Sending a submission's or a message's files: a URL, the bytes, the confirm; every try afresh."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 from uuid import UUID
 
 from cadenza_client._call import Flow, Outgoing, PutObject, Repeat, TakeFingerprint
-from cadenza_client._endpoints import submissions as endpoints
+from cadenza_client._endpoints import messages, submissions
 from cadenza_client._flows.confirming import confirm
 from cadenza_client._retry import RetryPolicy, Wait, decide_upload
 from cadenza_client.errors import (
@@ -18,9 +19,12 @@ from cadenza_client.errors import (
     TransportError,
     UnsafeUploadUrlError,
 )
-from cadenza_client.models import Confirmation, StoredObject
+from cadenza_client.models import Confirmation, MessageConfirmation, StoredObject, UploadTarget
 
-__all__ = ["upload"]
+__all__ = ["upload", "upload_message"]
+
+Kind = Literal["video", "thumbnail"]
+FindTarget = Callable[[Kind], Flow[UploadTarget | None]]
 
 
 def upload(
@@ -40,15 +44,12 @@ def upload(
         policy: how often to try within this call.
         reply_seconds: how long a confirm may take.
     """
-    stored = yield from _send(submission_id, "video", video, policy)
-    has_thumbnail = False
-    if thumbnail is not None:
-        try:
-            yield from _send(submission_id, "thumbnail", thumbnail, policy)
-            has_thumbnail = True
-        except (StorageError, TransportError, ResponseError, APIError, UnsafeUploadUrlError):
-            # Whether the network or the picture is at fault shows in the confirm, which counts.
-            pass
+
+    def target(kind: Kind) -> Flow[UploadTarget | None]:
+        ticket = yield from submissions.upload_urls(submission_id, only=kind)
+        return ticket.video if kind == "video" else ticket.thumbnail
+
+    stored, has_thumbnail = yield from _send_both(target, video, thumbnail, policy)
     return (
         yield from confirm(
             submission_id,
@@ -61,11 +62,49 @@ def upload(
     )
 
 
-def _send(
-    submission_id: UUID | str,
-    kind: Literal["video", "thumbnail"],
-    outgoing: Outgoing,
+def upload_message(
+    message_id: UUID | str,
+    video: Outgoing,
+    thumbnail: Outgoing | None,
+    *,
     policy: RetryPolicy,
+    reply_seconds: float | None,
+) -> Flow[MessageConfirmation]:
+    """Send a created message's files and have them confirmed; see `upload`."""
+
+    def target(kind: Kind) -> Flow[UploadTarget | None]:
+        ticket = yield from messages.upload_urls(message_id, only=kind)
+        return ticket.video if kind == "video" else ticket.thumbnail
+
+    stored, has_thumbnail = yield from _send_both(target, video, thumbnail, policy)
+    return (
+        yield from messages.confirm(
+            message_id,
+            size_bytes=stored.size_bytes,
+            sha256=video.sha256 or stored.sha256,
+            thumbnail=has_thumbnail,
+            reply_seconds=reply_seconds,
+        )
+    )
+
+
+def _send_both(
+    target: FindTarget, video: Outgoing, thumbnail: Outgoing | None, policy: RetryPolicy
+) -> Flow[tuple[StoredObject, bool]]:
+    """Send the files; what the store has of the video, and whether it has the thumbnail."""
+    stored = yield from _send(target, "video", video, policy)
+    if thumbnail is None:
+        return stored, False
+    try:
+        yield from _send(target, "thumbnail", thumbnail, policy)
+    except (StorageError, TransportError, ResponseError, APIError, UnsafeUploadUrlError):
+        # Whether the network or the picture is at fault shows in the confirm, which counts.
+        return stored, False
+    return stored, True
+
+
+def _send(
+    find_target: FindTarget, kind: Kind, outgoing: Outgoing, policy: RetryPolicy
 ) -> Flow[StoredObject]:
     sending = False
 
@@ -73,10 +112,9 @@ def _send(
         nonlocal sending
         sending = False
         try:
-            ticket = yield from endpoints.upload_urls(submission_id, only=kind)
+            target = yield from find_target(kind)
         except AlreadyUploadedError:
             return (yield from _as_stored(outgoing))
-        target = ticket.video if kind == "video" else ticket.thumbnail
         if target is None:
             raise ResponseError(f"the server gave no URL to send the {kind} to")
         sending = True

@@ -15,8 +15,17 @@ import httpx
 import pytest
 import respx
 
-from cadenza_client import NewSubmission
-from tests.client.wire import ID, PIECE_ID, v2
+from cadenza_client import (
+    IdConflictError,
+    MarkerChanges,
+    NewMarker,
+    NewMessage,
+    NewSubmission,
+    ResponseError,
+    RetryPolicy,
+    UnsafeUploadUrlError,
+)
+from tests.client.wire import ID, PIECE_ID, issued, receipt, v2
 
 URL = "https://api.example.com/v1"
 USER = {"id": 7, "email": "sam@example.org", "full_name": "Sam", "user_type": "student"}
@@ -26,6 +35,32 @@ SESSION = {"id": str(ID), "user_id": 7, "started_at": "2026-11-20T17:00:00Z"}
 EVENT = {"seq": 1, "id": str(ID), "at": "2026-11-20T17:00:00Z", "event": "created", "data": {}}
 ITEM = {"submission": v2(), "student_name": "Sam", "waiting_seconds": 60, "has_question": True}
 SIGN_IN = {"access_token": "t", "user": USER}
+MESSAGE = {
+    "id": str(ID),
+    "submission_id": str(PIECE_ID),
+    "sender_id": 1,
+    "sender_name": "Ada",
+    "text": "Slower at bar 17.",
+    "media_state": None,
+    "created_at": "2026-11-20T17:00:00Z",
+    "is_own": False,
+    "derivatives": None,
+}
+MARKER = {
+    "id": str(ID),
+    "submission_id": str(PIECE_ID),
+    "author_id": 1,
+    "timestamp_ms": 23_000,
+    "text": "You speed up.",
+    "marker_type": "feedback",
+    "status": "open",
+    "created_at": "2026-11-20T17:00:00Z",
+}
+NOTE = {"id": "n1", "type": "message.created", "title": "Ada", "created_at": EVENT["at"]}
+HOOK = {"id": str(ID), "url": "https://hooks.example.org/", "event_types": None, "active": True}
+DELIVERY = {"id": str(ID), "event_id": "evt_1", "attempt": 1, "status": "delivered"}
+SAID = NewMessage(id=ID, text="Slower at bar 17.", page_number=3)
+POINT = NewMarker(timestamp_ms=23_000, text="You speed up.", client_id=ID)
 
 
 def _case(
@@ -160,6 +195,151 @@ CASES = [
         lambda c: c.submissions.events(ID),
         f"GET /video-submissions/{ID}/events",
         [EVENT],
+    ),
+    _case(
+        "say",
+        lambda c: c.messages.create(PIECE_ID, SAID),
+        f"POST /video-submissions/{PIECE_ID}/messages",
+        {"message": MESSAGE, "upload_url": None, "upload_headers": None},
+        body={"id": str(ID), "text": "Slower at bar 17.", "page_number": 3},
+        status=201,
+    ),
+    _case(
+        "thread",
+        lambda c: c.messages.list(PIECE_ID),
+        f"GET /video-submissions/{PIECE_ID}/messages",
+        [MESSAGE],
+    ),
+    _case("message", lambda c: c.messages.get(ID), f"GET /messages/{ID}", MESSAGE),
+    _case(
+        "message_urls",
+        lambda c: c.messages.upload_urls(ID, only="video"),
+        f"GET /messages/{ID}/upload-url?only=video",
+        issued(),
+    ),
+    _case(
+        "message_confirm",
+        lambda c: c.messages.confirm(ID, size_bytes=10, sha256="ab" * 32),
+        f"POST /messages/{ID}/confirm",
+        {"message": MESSAGE, "receipt": receipt()},
+        body={"size_bytes": 10, "sha256": "ab" * 32, "thumbnail": False},
+    ),
+    _case(
+        "message_playback",
+        lambda c: c.messages.playback(ID),
+        f"GET /messages/{ID}/video-url",
+        {"video_url": "https://b.example.com/k?s=1", "derivatives": None},
+    ),
+    _case("read", lambda c: c.messages.mark_read(ID), f"PATCH /messages/{ID}/read", MESSAGE),
+    _case(
+        "edit",
+        lambda c: c.messages.edit(ID, "Much slower."),
+        f"PATCH /messages/{ID}",
+        MESSAGE,
+        body={"text": "Much slower."},
+    ),
+    _case("unsay", lambda c: c.messages.delete(ID), f"DELETE /messages/{ID}", None, status=204),
+    _case(
+        "unread",
+        lambda c: c.unread(),
+        "GET /unread",
+        {"total": 2, "by_submission": {str(ID): 2}, "by_student": {"7": 2}},
+    ),
+    _case(
+        "markers",
+        lambda c: c.markers.list(ID, include_messages=True),
+        f"GET /video-submissions/{ID}/markers?include=messages",
+        [MARKER],
+    ),
+    _case(
+        "markers_of_message",
+        lambda c: c.markers.list_of_message(ID),
+        f"GET /messages/{ID}/markers",
+        [MARKER],
+    ),
+    _case(
+        "mark",
+        lambda c: c.markers.create(PIECE_ID, POINT),
+        f"POST /video-submissions/{PIECE_ID}/markers",
+        MARKER,
+        body={"timestamp_ms": 23_000, "text": "You speed up.", "client_id": str(ID)},
+        status=201,
+    ),
+    _case(
+        "mark_on_message",
+        lambda c: c.markers.create_on_message(ID, POINT),
+        f"POST /messages/{ID}/markers",
+        MARKER,
+        body={"timestamp_ms": 23_000, "text": "You speed up.", "client_id": str(ID)},
+        status=201,
+    ),
+    _case(
+        "change_marker",
+        lambda c: c.markers.update(ID, MarkerChanges(text="Hear it?", end_ms=None)),
+        f"PATCH /markers/{ID}",
+        MARKER,
+        body={"text": "Hear it?", "end_ms": None},
+    ),
+    _case(
+        "settle",
+        lambda c: c.markers.set_status(ID, "settled", settled_by=PIECE_ID),
+        f"PATCH /markers/{ID}",
+        MARKER,
+        body={"status": "settled", "settled_by_submission_id": str(PIECE_ID)},
+    ),
+    _case("unmark", lambda c: c.markers.delete(ID), f"DELETE /markers/{ID}", None, status=204),
+    _case(
+        "notifications",
+        lambda c: list(c.notifications.list(unread=True, limit=900)),
+        "GET /notifications?unread=true&limit=500",
+        [NOTE],
+    ),
+    _case(
+        "notified",
+        lambda c: c.notifications.mark_read("n1"),
+        "PATCH /notifications/n1/read",
+        NOTE,
+    ),
+    _case(
+        "all_notified",
+        lambda c: c.notifications.mark_all_read(),
+        "POST /notifications/read-all",
+        None,
+        status=204,
+    ),
+    _case("webhooks", lambda c: c.webhooks.list(), "GET /webhooks", [HOOK]),
+    _case(
+        "add_webhook",
+        lambda c: c.webhooks.create(
+            "https://hooks.example.org/", event_types={"message.read", "message.created"}
+        ),
+        "POST /webhooks",
+        {**HOOK, "secret": "whsec_c2VjcmV0"},
+        body={
+            "url": "https://hooks.example.org/",
+            "event_types": ["message.created", "message.read"],
+        },
+        status=201,
+    ),
+    _case(
+        "remove_webhook",
+        lambda c: c.webhooks.delete(ID),
+        f"DELETE /webhooks/{ID}",
+        None,
+        status=204,
+    ),
+    _case("test_webhook", lambda c: c.webhooks.test(ID), f"POST /webhooks/{ID}/test", DELIVERY),
+    _case(
+        "deliveries",
+        lambda c: c.webhooks.deliveries(ID),
+        f"GET /webhooks/{ID}/deliveries",
+        [DELIVERY],
+    ),
+    _case(
+        "replay",
+        lambda c: c.webhooks.replay(ID),
+        f"POST /webhooks/deliveries/{ID}/replay",
+        DELIVERY,
     ),
     _case(
         "queue",
@@ -303,3 +483,113 @@ def test_pages_that_go_round_in_circles_are_an_error(open_client: Callable[..., 
         )
         with pytest.raises(ResponseError, match="circles"):
             list(open_client(URL, token="t0ken").pieces.list())
+
+
+# ── the thread ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_message_made_here_has_an_id_and_another_has_another() -> None:
+    assert NewMessage(text="a").id != NewMessage(text="a").id
+    assert (
+        NewMarker(timestamp_ms=1, text="a").client_id
+        != NewMarker(timestamp_ms=1, text="a").client_id
+    )
+
+
+def test_a_message_with_a_video_says_where_to_send_it(open_client: Callable[..., Any]) -> None:
+    on_its_way = {**MESSAGE, "media_state": "awaiting_upload", "video_s3_key": "x.mp4"}
+    # A WebM goes to another key than the one the message will have.
+    url = f"https://b.example.com/videos/1/messages/{ID}.source.webm?s=1"
+    with respx.mock() as router:
+        router.post(f"{URL}/video-submissions/{PIECE_ID}/messages").mock(
+            httpx.Response(201, json={"message": on_its_way, **issued(upload_url=url)})
+        )
+        ticket = open_client(URL, token="t0ken").messages.create(
+            PIECE_ID, NewMessage(id=ID, include_video=True, video_duration_seconds=15)
+        )
+    assert ticket.message.has_video
+    assert ticket.video.url == url
+    assert ticket.video.expires_in == 900
+    assert ticket.thumbnail is not None
+    assert ticket.received_at_monotonic > 0
+
+
+def test_a_url_for_another_message_is_refused(open_client: Callable[..., Any]) -> None:
+    with respx.mock() as router:
+        router.get(f"{URL}/messages/{PIECE_ID}/upload-url").mock(httpx.Response(200, json=issued()))
+        with pytest.raises(UnsafeUploadUrlError):
+            open_client(URL, token="t0ken").messages.upload_urls(PIECE_ID)
+
+
+@pytest.mark.parametrize("message", [None, {**MESSAGE, "id": str(PIECE_ID)}])
+def test_an_answer_about_no_message_or_another_is_not_believed(
+    open_client: Callable[..., Any], message: Any
+) -> None:
+    with respx.mock() as router:
+        router.post(f"{URL}/video-submissions/{PIECE_ID}/messages").mock(
+            httpx.Response(201, json={"message": message})
+        )
+        with pytest.raises(ResponseError):
+            open_client(URL, token="t0ken").messages.create(PIECE_ID, SAID)
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_id(
+    open_client: Callable[..., Any],
+) -> None:
+    with respx.mock() as router:
+        route = router.post(f"{URL}/video-submissions/{PIECE_ID}/messages").mock(
+            side_effect=[httpx.ReadError("cut"), httpx.Response(200, json={"message": MESSAGE})]
+        )
+        client = open_client(URL, token="t0ken", retry=RetryPolicy(attempts=2))
+        assert client.messages.create(PIECE_ID, SAID).message.id == ID
+    assert len({call.request.read() for call in route.calls}) == 1
+
+
+def test_another_message_under_that_id_is_a_conflict(open_client: Callable[..., Any]) -> None:
+    with respx.mock() as router:
+        router.post(f"{URL}/video-submissions/{PIECE_ID}/messages").mock(
+            httpx.Response(409, json={"detail": "taken", "code": "id_conflict"})
+        )
+        with pytest.raises(IdConflictError):
+            open_client(URL, token="t0ken").messages.create(PIECE_ID, SAID)
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [("vtt", "text/vtt"), ("csv", "text/csv"), ("json", "application/json")],
+)
+def test_markers_are_exported_as_text(
+    open_client: Callable[..., Any], form: str, kind: str
+) -> None:
+    text = '["Bourrée"]'
+    with respx.mock() as router:
+        route = router.get(f"{URL}/video-submissions/{ID}/markers.{form}").mock(
+            httpx.Response(200, content=text.encode(), headers={"Content-Type": kind})
+        )
+        assert open_client(URL, token="t0ken").markers.export(ID, form) == text
+    assert route.calls.last.request.headers["accept"] == kind
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"), [(b"WEBVTT", "text/plain"), (b"\xff", "text/vtt"), (b"", "")]
+)
+def test_an_export_of_another_kind_is_not_believed(
+    open_client: Callable[..., Any], body: bytes, kind: str
+) -> None:
+    with respx.mock() as router:
+        router.get(f"{URL}/video-submissions/{ID}/markers.vtt").mock(
+            httpx.Response(200, content=body, headers={"Content-Type": kind})
+        )
+        with pytest.raises(ResponseError):
+            open_client(URL, token="t0ken").markers.export(ID, "vtt")
+
+
+def test_a_secret_shows_in_no_repr(open_client: Callable[..., Any]) -> None:
+    with respx.mock() as router:
+        router.post(f"{URL}/webhooks").mock(
+            httpx.Response(201, json={**HOOK, "secret": "whsec_c2VjcmV0"})
+        )
+        hook = open_client(URL, token="t0ken").webhooks.create("https://hooks.example.org/")
+    assert hook.secret == "whsec_c2VjcmV0"
+    assert "c2VjcmV0" not in repr(hook)
+    assert hook.event_types == ()

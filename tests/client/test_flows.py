@@ -355,3 +355,31 @@ def test_a_long_wish_of_the_server_is_handed_out(client: Any, script: Script) ->
         client.submissions.upload_urls(ID)
     assert caught.value.retry_after_seconds == 120
     assert script.asked == [URLS]
+
+
+# ── a message's video ──────────────────────────────────────────────────────────────────────────
+
+MESSAGE_URLS = f"GET /messages/{ID}/upload-url"
+MESSAGE_CONFIRM = f"POST /messages/{ID}/confirm"
+
+
+def test_a_messages_video_goes_the_same_way(client: Any, script: Script, video: Path) -> None:
+    message = {
+        "id": str(ID),
+        "submission_id": str(PIECE_ID),
+        "sender_id": 1,
+        "media_state": "uploaded",
+        "created_at": "2026-11-20T17:00:00Z",
+    }
+    script.on(MESSAGE_URLS, httpx.Response(200, json=issued()))
+    script.on(PUT, EXPIRED, STORED)
+    script.on(MESSAGE_CONFIRM, httpx.Response(200, json={"message": message, "receipt": receipt()}))
+    done = client.messages.upload(ID, video, thumbnail=video)
+    assert done.message.id == ID
+    assert done.receipt.verified == "sha256"
+    assert script.asked == [
+        *(MESSAGE_URLS, PUT, MESSAGE_URLS, PUT, MESSAGE_URLS, PUT_THUMBNAIL, MESSAGE_CONFIRM)
+    ]
+    said = json.loads(script.bodies[-1])
+    assert said["thumbnail"] is True
+    assert said["size_bytes"] == video.stat().st_size

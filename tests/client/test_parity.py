@@ -11,11 +11,18 @@ import pytest
 
 import cadenza_client
 from cadenza_client import AsyncCadenzaClient, CadenzaClient
-from cadenza_client._resources import identity, library, submissions
+from cadenza_client._resources import (
+    identity,
+    library,
+    live,
+    markers,
+    messages,
+    submissions,
+)
 
 PAIRS: list[tuple[type[Any], type[Any]]] = [(CadenzaClient, AsyncCadenzaClient)] + [
     (getattr(module, name), getattr(module, f"Async{name}"))
-    for module in (identity, library, submissions)
+    for module in (identity, library, live, markers, messages, submissions)
     for name in module.__all__
     if not name.startswith("Async")
 ]

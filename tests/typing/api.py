@@ -14,7 +14,16 @@ from cadenza_client import (
     Confirmation,
     Fingerprint,
     Health,
+    LiveEvent,
+    Marker,
+    MarkerChanges,
+    Message,
+    MessageConfirmation,
+    MessageTicket,
+    NewMarker,
+    NewMessage,
     NewSubmission,
+    Notification,
     Piece,
     Playback,
     QueueItem,
@@ -28,10 +37,14 @@ from cadenza_client import (
     Timeouts,
     TokenSource,
     TransportError,
+    Unread,
     UploadEvent,
     UploadTarget,
     UploadTicket,
     User,
+    Webhook,
+    WebhookDelivery,
+    verify_webhook,
 )
 from cadenza_uploader import (
     CredentialStore,
@@ -107,6 +120,33 @@ def synchronous(path: Path, piece_id: UUID) -> None:
         assert_type(client.download(playback, path), int)
 
 
+def conversing(client: CadenzaClient, submission_id: UUID, path: Path) -> None:
+    new = NewMessage(text="Like this:", include_video=True, video_duration_seconds=15)
+    ticket = assert_type(client.messages.create(submission_id, new), MessageTicket)
+    assert_type(ticket.video, UploadTarget | None)
+    assert_type(client.messages.upload(new.id, path), MessageConfirmation)
+    for message in assert_type(client.messages.list(submission_id), list[Message]):
+        assert_type(client.messages.mark_read(message.id).read_at, datetime | None)
+    unread = assert_type(client.unread(), Unread)
+    assert_type(unread.by_submission, dict[UUID, int])
+
+    point = NewMarker(timestamp_ms=23_000, text="You speed up.", marker_type="feedback")
+    marker = assert_type(client.markers.create(submission_id, point), Marker)
+    client.markers.update(marker.id, MarkerChanges(end_ms=None))
+    client.markers.set_status(marker.id, "settled", settled_by=submission_id)
+    assert_type(client.markers.export(submission_id, "vtt"), str)
+
+    stream = assert_type(client.events.stream(after=4, types=["message.*"]), Iterator[LiveEvent])
+    assert_type(next(stream).submission_id, UUID | None)
+    assert_type(client.notifications.list(unread=True), Iterator[Notification])
+    hook = assert_type(client.webhooks.create("https://hooks.example.org/"), Webhook)
+    assert_type(client.webhooks.deliveries(hook.id), list[WebhookDelivery])
+
+
+def receiving(headers: dict[str, str], body: bytes) -> LiveEvent:
+    return verify_webhook(["whsec_b2xk", "whsec_bmV3"], headers, body, tolerance_seconds=60)
+
+
 async def asynchronous(piece_id: UUID) -> None:
     async with AsyncCadenzaClient() as client:
         assert_type(await client.health(), Health)
@@ -115,6 +155,8 @@ async def asynchronous(piece_id: UUID) -> None:
         assert_type(client.submissions.list(), AsyncIterator[Submission])
         async for item in client.review.queue():
             assert_type(item, QueueItem)
+        async for event in client.events.stream():
+            assert_type(event, LiveEvent)
 
 
 def errors(error: CadenzaError) -> str:

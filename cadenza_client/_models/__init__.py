@@ -1,0 +1,1 @@
+"""The records behind `cadenza_client.models`, by what they are about."""
