@@ -1,4 +1,4 @@
-"""Setting a server up: what `cadenza server init | user add | seed-demo` does."""
+"""Setting a server up and looking after it: what `cadenza server …` does."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from cadenza_server.auth import Passwords, find_by_email, normalise_email
 from cadenza_server.builtin_store import FileStore
 from cadenza_server.clock import utc_now
 from cadenza_server.database import Database, Session
+from cadenza_server.keyring import Keyring
+from cadenza_server.reconciling import Report
+from cadenza_server.reconciling import reconcile as compare
 from cadenza_server.settings import ServerSettings
 from cadenza_server.storage import StorageSetupError, StorageUnavailableError
-from cadenza_server.stores import open_s3
+from cadenza_server.stores import open_s3, open_store
 from cadenza_server.tables import Exercise, Piece, Routine, RoutineAssignment, User
 
 _DEMO = UUID("5b0c5a4e-4a7e-4c1e-9d55-ca2dee2a0000")
@@ -129,6 +132,35 @@ def add_user(
         if find_by_email(session, email):
             raise AdminError(f"{normalise_email(email)} has an account already.")
         return _add_user(session, email, full_name, role, password, teacher_email)
+
+
+def reconcile(
+    settings: ServerSettings, *, apply: bool = False, expect_missing: int | None = None
+) -> Report:
+    """Compare the store with the database (see `cadenza_server.reconciling`).
+
+    Args:
+        settings: of which server.
+        apply: mark videos whose object is gone or back; otherwise only look.
+        expect_missing: how many missing objects somebody has seen and believes.
+
+    Raises:
+        ReconcileAbortedError: the loss is too great to be believed.
+        AdminError: the store does not answer or can't be used.
+    """
+    keyring = Keyring.from_settings(settings)
+    try:
+        store = open_store(settings, keyring, utc_now, is_sealed=lambda _key: True)
+        with _opened(settings) as db:
+            return compare(
+                db,
+                store.at(""),
+                key_prefix=settings.key_prefix,
+                apply=apply,
+                expect_missing=expect_missing,
+            )
+    except (StorageSetupError, StorageUnavailableError) as error:
+        raise AdminError(f"The store can't be listed: {error}") from None
 
 
 def seed_demo(settings: ServerSettings) -> DemoAccounts:

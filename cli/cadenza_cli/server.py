@@ -156,6 +156,56 @@ def init_storage(run: Run) -> None:
 
 
 @command(
+    app,
+    "reconcile",
+    examples=["cadenza server reconcile", "cadenza server reconcile --apply"],
+    more="""
+    For after a restore. Nothing is ever deleted: a video whose object is gone is marked as no
+    longer kept, and comes back when a later run finds the object. When nothing is listed, or more
+    than 20 objects or a tenth of them are missing, it stops and changes nothing, unless
+    --expect-missing says how many really are. The exit code is 1 when something is missing.
+    """,
+)
+def reconcile(
+    run: Run,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Mark what is gone or back; otherwise only look.")
+    ] = False,
+    expect_missing: Annotated[
+        int | None,
+        typer.Option("--expect-missing", min=1, help="So many are missing, and that is so."),
+    ] = None,
+) -> None:
+    """Compare the object store with the database."""
+    settings = _settings()
+    from cadenza_server import admin
+    from cadenza_server.reconciling import ReconcileAbortedError
+
+    with _explained(admin.AdminError), _explained(ReconcileAbortedError):
+        report = admin.reconcile(settings, apply=apply, expect_missing=expect_missing)
+    missing = [one.key for one in report.missing]
+    changed = [one.key for one in report.changed]
+
+    def human() -> None:
+        run.out.line(f"{report.found} of {report.known} objects are there.")
+        for word, keys in (("missing", missing), ("of another size", changed)):
+            for key in keys:
+                run.out.line(f"! {word}: {_words.clean(key)}")
+        run.out.line(
+            f"Uploaded, not confirmed: {len(report.arrived)}. Unknown to the database: "
+            f"{len(report.unknown)} ({report.unknown_bytes} bytes; they stay)."
+        )
+        if apply:
+            run.out.line(f"Marked {report.marked}, restored {report.restored}.")
+
+    counts = {name: getattr(report, name) for name in ("known", "found", "marked", "restored")}
+    lists = {"missing": missing, "changed": changed, "unknown": report.unknown}
+    run.out.answer({**counts, **lists, "arrived": report.arrived}, ids=missing, human=human)
+    if not report.is_clean:
+        raise typer.Exit(ExitCode.FAILURE)
+
+
+@command(
     people,
     "add",
     examples=[

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,37 @@ def test_user_add_reads_the_password_from_standard_input(cadenza: Cadenza, data_
     )  # fmt: skip
     assert sam.exit_code == 1
     assert "nobody@example.org" in sam.stderr
+
+
+def test_reconcile_tells_what_is_missing_and_believes_no_great_loss(
+    cadenza: Cadenza, data_dir: Path
+) -> None:
+    from sqlmodel import Session, create_engine
+
+    from cadenza_server.tables import MediaAsset
+
+    assert cadenza("server", "reconcile").stdout.startswith("0 of 0 objects are there.\n")
+    cadenza("server", "seed-demo")
+    key = "dev/cadenza/videos/2/lost.mp4"
+    engine = create_engine(f"sqlite:///{data_dir / 'cadenza.db'}")
+    with Session(engine) as session:
+        now = datetime(2026, 11, 20, tzinfo=UTC)
+        session.add(MediaAsset(owner_id=1, s3_key=key, state="uploaded", created_at=now))
+        session.commit()
+    engine.dispose()
+    (data_dir / "objects" / "dev" / "cadenza").mkdir(parents=True)
+    (data_dir / "objects" / "dev" / "cadenza" / "new.mp4").write_bytes(b"12345")
+
+    refused = cadenza("server", "reconcile", "--apply")
+    looked = cadenza("server", "reconcile", "--expect-missing", "1")
+    applied = cadenza("server", "reconcile", "--expect-missing", "1", "--apply", "--json")
+
+    assert (refused.exit_code, looked.exit_code, applied.exit_code) == (1, 1, 1)
+    assert "1 of 1 objects are missing" in refused.stderr
+    assert f"! missing: {key}\n" in looked.stdout
+    assert "Unknown to the database: 1 (5 bytes; they stay)" in looked.stdout
+    assert (applied.document["marked"], applied.document["missing"]) == (1, [key])
+    assert "Marked 0, restored 0." in cadenza("server", "reconcile", "--apply").stdout
 
 
 @pytest.mark.parametrize(
