@@ -1,7 +1,9 @@
 """One database: short reading and writing transactions, and its migrations.
 
-SQLite runs in WAL with `synchronous=FULL`: a client deletes its only copy of a take on the
-strength of a confirm, so an acknowledged commit must survive a power cut (NORMAL loses hundreds).
+SQLite or PostgreSQL, with the same promises: a writer reads nothing that changes before it has
+written, and what is acknowledged is on disk. SQLite runs in WAL with `synchronous=FULL`: a client
+deletes its only copy of a take on the strength of a confirm, so an acknowledged commit must
+survive a power cut (NORMAL loses hundreds).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url
@@ -23,9 +25,14 @@ from sqlmodel import Session as OrmSession
 from sqlmodel import SQLModel
 
 from cadenza_server.commit_groups import CommitGroups
+from cadenza_server.turns import FileTurn
+from cadenza_server.write_groups import WriteGroups
+
+if TYPE_CHECKING:
+    from cadenza_server.postgresql import PoolOptions
 
 _BUSY_TIMEOUT_SECONDS = 10
-_WRITES = "cadenza_writes"
+_WRITES, _MIGRATES = "cadenza_writes", "cadenza_migrates"
 T = TypeVar("T")
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -43,32 +50,44 @@ class Session(OrmSession):
 class Database:
     """The engine behind `reading()` and `writing()`; nothing else opens a session.
 
-    A writing transaction takes the write lock at its start (`BEGIN IMMEDIATE`), so what it reads
-    first is still true when it writes, and it never fails by upgrading a stale snapshot. Within
-    this process writers queue on a lock of our own: SQLite's busy handler sleeps in growing steps
-    and would let one thread starve for seconds.
+    A writing transaction takes the write lock at its start (SQLite: `BEGIN IMMEDIATE`; PostgreSQL:
+    an advisory lock), so what it reads first is still true when it writes, and it never fails by
+    upgrading a stale snapshot. Within this process writers queue on a lock of our own: SQLite's
+    busy handler sleeps in growing steps and would let one thread starve for seconds.
 
-    On an event loop, `run()` gives the same two methods group commit.
+    Writers that wait share a commit: on SQLite those that come through `run()` on an event loop,
+    on PostgreSQL those of all threads.
+
+    Args:
+        url: SQLAlchemy's; `sqlite:///…`, or `postgresql://…` with the extra `postgresql`.
+        pool: for PostgreSQL; the defaults when left out.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pool: PoolOptions | None = None) -> None:
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        arguments: dict[str, Any] = {}
+        self._turn: AbstractContextManager[Any] = nullcontext()
+        self._thread_groups: WriteGroups | None = None
+        self.engine: Engine
         if self.is_sqlite:
-            _prepare_file(Path(str(parsed.database)))
-            arguments = {
-                "connect_args": {"check_same_thread": False, "timeout": _BUSY_TIMEOUT_SECONDS},
-                "max_overflow": -1,
-            }
-        self.engine: Engine = create_engine(parsed, **arguments)
-        if self.is_sqlite:
+            path = Path(str(parsed.database))
+            _prepare_file(path)
+            self.engine = create_engine(
+                parsed,
+                connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_SECONDS},
+                max_overflow=-1,
+            )
             event.listen(self.engine, "connect", _set_pragmas)
             event.listen(self.engine, "begin", _begin)
+            self._turn = FileTurn(path.with_name(f"{path.name}-turn"), _BUSY_TIMEOUT_SECONDS)
+        else:
+            # Only who uses PostgreSQL has its driver.
+            from cadenza_server import postgresql
+
+            options = pool or postgresql.PoolOptions()
+            self.engine = postgresql.make_engine(postgresql.with_driver(parsed), options)
+            self._thread_groups = WriteGroups(self._open_write)
         self._write_engine = self.engine.execution_options(**{_WRITES: True})
-        self._turn: AbstractContextManager[Any] = (
-            threading.Lock() if self.is_sqlite else nullcontext()
-        )
         self._committer = ThreadPoolExecutor(1, "cadenza-commit")
         self._groups: WeakKeyDictionary[AbstractEventLoop, CommitGroups] = WeakKeyDictionary()
         self._inside = threading.local()
@@ -87,7 +106,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session that commits when the block ends well and rolls back when it raises."""
-        groups = self._groups_inside
+        groups = self._groups_inside or self._thread_groups
         with (
             groups.writing() if groups else self._open_write() as connection,
             _session(connection) as session,
@@ -127,7 +146,8 @@ class Database:
         """`alembic upgrade head`, under the write lock, so that two processes may start at once."""
         from alembic import command
 
-        with self._open_write() as connection:
+        engine = self._write_engine.execution_options(**{_MIGRATES: True})
+        with self._turn, engine.begin() as connection:
             command.upgrade(alembic_config(connection), "head")
 
     def close(self) -> None:
@@ -178,6 +198,7 @@ def _set_pragmas(connection: Any, _record: ConnectionPoolEntry) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "fullfsync=ON",
+        "secure_delete=ON",  # what is deleted is overwritten too (SEC-27)
         "foreign_keys=ON",
         f"busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}",
     ):

@@ -37,8 +37,8 @@ class Fact:
 def append(session: Session, at: datetime, *facts: Fact) -> None:
     """Add lines to the trail, within the caller's writing transaction.
 
-    The chain needs one writer at a time: `Database.writing()` holds SQLite's write lock. (On
-    PostgreSQL the same place will take an advisory lock.)
+    The chain needs one writer at a time, until his commit: `Database.writing()` holds the write
+    lock from its start (SQLite: the file's; PostgreSQL: an advisory one).
     """
     last = session.core.execute(_LAST).first()
     seq, previous = last or (0, FIRST_HASH)

@@ -183,6 +183,36 @@ def _probe_eatmydata() -> str | None:
     return None if shutil.which("eatmydata") else "eatmydata is not installed"
 
 
+def _probe_postgresql() -> str | None:
+    from importlib.util import find_spec
+
+    if find_spec("psycopg") is None:
+        return "psycopg (the extra `postgresql`) is not installed"
+    from tests.postgresql import find_programs
+
+    return None if find_programs() else "initdb (postgresql) is not installed"
+
+
+def _probe_swift() -> str | None:
+    """Swift comes from the package registry, so it is installed where it is required."""
+    from benchmarks.s3server import S3ServerUnavailableError, swift_environment
+
+    try:
+        swift_environment(install="swift" in _required())
+    except S3ServerUnavailableError as error:
+        return str(error)
+    return None
+
+
+def _probe_chromium() -> str | None:
+    from importlib.util import find_spec
+
+    if find_spec("playwright") is None:
+        return "playwright is not installed"
+    # Playwright's own build plays no H.264: it has to be the system's.
+    return None if shutil.which("chromium") else "chromium is not installed"
+
+
 # part → None when it is here, otherwise the reason why not. A test asks with
 # `@pytest.mark.real("strace")`; `.ci/run` installs the parts it requires.
 _PROBES: dict[str, Callable[[], str | None]] = {
@@ -196,6 +226,9 @@ _PROBES: dict[str, Callable[[], str | None]] = {
     "mount": _probe_mount,
     "loop": _probe_loop,
     "eatmydata": _probe_eatmydata,
+    "postgresql": _probe_postgresql,
+    "swift": _probe_swift,
+    "chromium": _probe_chromium,
 }
 
 

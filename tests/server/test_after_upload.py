@@ -222,8 +222,11 @@ def test_whoever_tampers_past_the_trigger_breaks_the_chain(world: World, tamperi
         assert first_broken(session.scalars(_whole_trail())) is None
 
     with world.services.db.writing() as session:
-        session.execute(text("DROP TRIGGER upload_events_no_update"))
-        session.execute(text("DROP TRIGGER upload_events_no_delete"))
+        names = ("no_update", "no_delete")
+        if not world.services.db.is_sqlite:
+            names = ("append_only ON upload_events",)
+        for name in names:
+            session.execute(text(f"DROP TRIGGER upload_events_{name}"))
         session.execute(text(tampering))
 
     with world.services.db.reading() as session:

@@ -1,4 +1,7 @@
-"""Group commit: one flush for many, nobody answered before it, nobody hurt by another's failure."""
+"""Group commit: one flush for many, nobody answered before it, nobody hurt by another's failure.
+
+This is SQLite's, on the event loop; PostgreSQL's, among threads, is in `test_write_groups`.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,11 @@ from cadenza_server.events import first_broken
 from cadenza_server.storage import StorageUnavailableError
 from cadenza_server.tables import Studio, UploadEvent
 from tests.server.world import MP4, World, declared
+
+
+@pytest.fixture
+def database() -> str:
+    return "sqlite"
 
 
 @pytest.fixture
