@@ -32,6 +32,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 @router.get(
     "/stream",
     response_class=EventStream,
+    status_code=200,
     responses={**_STREAM, **refusals("invalid", "rate_limited")},
 )
 async def stream(
