@@ -8,10 +8,16 @@ from starlette.routing import Route
 
 from cadenza_server.page.rendering import Pages
 from cadenza_server.page.routing import on_http_error
-from cadenza_server.page.views import sign_in
+from cadenza_server.page.views import home, inbox, own, sign_in, students
 from cadenza_server.settings import ServerSettings
 
-_ROUTERS: tuple[APIRouter, ...] = (sign_in.router,)
+_ROUTERS: tuple[APIRouter, ...] = (
+    inbox.router,
+    home.router,
+    students.router,
+    own.router,
+    sign_in.router,
+)
 
 
 def add_pages(app: FastAPI, settings: ServerSettings) -> None:

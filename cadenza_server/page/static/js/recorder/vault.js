@@ -75,6 +75,11 @@ export class Vault {
     return new Blob(chunks.map((chunk) => chunk.blob), { type });
   }
 
+  async chunkCount(itemId) {
+    const store = this.db.transaction("chunks").objectStore("chunks");
+    return settled(store.count(IDBKeyRange.bound([itemId, 0], [itemId, 1e9])));
+  }
+
   async dropChunks(itemId) {
     const transaction = this.db.transaction("chunks", "readwrite");
     transaction.objectStore("chunks").delete(IDBKeyRange.bound([itemId, 0], [itemId, 1e9]));

@@ -1,0 +1,390 @@
+// `/v/{submission}`: puts the parts of the player together.
+
+import { api } from "../api.js";
+import { confirmDialog, openDialog } from "../dialog.js";
+import { newId } from "../ids.js";
+import { announce, part } from "../parts.js";
+import { toast } from "../toast.js";
+import { Composer } from "./composer.js";
+import { Controls } from "./controls.js";
+import { readLink, writeLink } from "./deeplink.js";
+import { Drafts, Outbox } from "./draft.js";
+import { showHelp } from "./help.js";
+import { listenToKeys } from "./keyboard.js";
+import { MarkerList } from "./marker-list.js";
+import { activeAt, KINDS, neighbour, neighbourOf } from "./markers.js";
+import { SENTENCES, TakeMedia } from "./media.js";
+import { ReplyBar } from "./reply.js";
+import { Review } from "./review.js";
+import { Scrubber } from "./scrubber.js";
+import { Store } from "./store.js";
+import { Sync } from "./sync.js";
+import { Thread } from "./thread.js";
+import { formatTime } from "./time.js";
+import { showTrail } from "./trail.js";
+import { Transport } from "./transport.js";
+
+class Page {
+  constructor(root) {
+    const { submission, role, userId, userName } = root.dataset;
+    this.root = root;
+    this.role = role;
+    this.submissionId = submission;
+    this.me = { id: Number(userId), name: userName };
+    this.submission = JSON.parse(part(root, "submission").textContent);
+    this.selectedId = null;
+    this.activeId = null;
+    this.transport = new Transport(part(root, "video"));
+    this.drafts = new Drafts(localStorage, submission);
+    this.store = new Store(this.me, () => this.show());
+    this.#build();
+  }
+
+  #build() {
+    const { root, transport } = this;
+    this.scrubber = new Scrubber(part(root, "scrubber"), {
+      onSeek: (seconds) => {
+        transport.seek(seconds);
+        this.controls.showTime();
+      },
+      onMarker: (marker) => this.jump(marker),
+      onLoopEnd: (which, seconds) => this.controls.dragLoop(which, seconds),
+      onNudge: (which, frames) => this.controls.nudgeLoop(which, frames),
+      onStep: (seconds) => this.controls.seekBy(seconds),
+    });
+    this.controls = new Controls({ root, transport, scrubber: this.scrubber, onTime: (ms) => this.onTime(ms) });
+    this.list = new MarkerList(part(root, "markers"), {
+      role: this.role,
+      onJump: (marker) => this.jump(marker),
+      onLoop: (marker) => {
+        this.select(marker);
+        this.controls.loopMarker(marker);
+      },
+      onEdit: (marker, text) => this.editMarker(marker, text),
+      onDelete: (marker) => this.deleteMarker(marker),
+      onStatus: (marker, status) => this.changeMarker(marker, { status }),
+    });
+    this.thread = new Thread(part(root, "thread"), {
+      api,
+      onEdit: (message, text) => this.editMessage(message, text),
+      onDelete: (message) => this.deleteMessage(message),
+      onMarker: (id) => this.jumpTo(id),
+      markerLabel: (id) => this.markerLabel(id),
+    });
+    this.sync = new Sync({
+      api,
+      role: this.role,
+      store: this.store,
+      outbox: new Outbox(localStorage, this.submissionId),
+      submissionId: this.submissionId,
+      onRefused: (item, error) => this.refused(item, error),
+      onSubmission: (submission) => this.onSubmission(submission),
+      onMedia: () => this.onMedia(),
+    });
+    this.media = new TakeMedia(
+      transport.video,
+      () => api("GET", `/video-submissions/${this.submissionId}/video-url`),
+      (state, playback) => this.onState(state, playback),
+    );
+    this.review = new Review({
+      api,
+      submission: () => this.submission,
+      button: part(root, "review"),
+      onChange: (submission) => this.onSubmission(submission),
+      go: (path) => location.assign(path),
+    });
+    if (this.role !== "observer") this.#buildWriting();
+  }
+
+  #buildWriting() {
+    const { root, transport, submission } = this;
+    this.composer = new Composer(part(root, "composer"), {
+      transport,
+      drafts: this.drafts,
+      role: this.role,
+      defaults: {
+        page: submission.page_number,
+        measure: submission.measure_number,
+        measureEnd: submission.measure_end,
+      },
+      save: (draft) =>
+        this.sync.submit({
+          kind: "marker", id: draft.client_id, submissionId: this.submissionId,
+          at: new Date().toISOString(), body: draft,
+        }),
+    });
+    this.reply = new ReplyBar(part(root, "reply"), {
+      drafts: this.drafts,
+      send: ({ id, text }) =>
+        this.sync.submit({
+          kind: "message", id, submissionId: this.submissionId,
+          at: new Date().toISOString(), body: { text },
+        }),
+      record: (text) => this.openRecorder({ text }),
+      attach: (file, text) => this.openRecorder({ file, text }),
+    });
+  }
+
+  async start() {
+    this.#listen();
+    this.showReviewed();
+    await Promise.all([this.media.start(), this.sync.start()]);
+    this.followLink();
+  }
+
+  #listen() {
+    const { root } = this;
+    const acts = {
+      ...this.controls.acts(),
+      nextMarker: () => this.walk(1),
+      previousMarker: () => this.walk(-1),
+      help: () => showHelp(part(root, "help"), this.savedKeys(), this.role),
+    };
+    if (this.composer) {
+      acts.mark = () => this.composer.focus();
+      acts.markEnd = () => this.composer.endHere();
+      for (const number of [1, 2, 3]) acts[`type${number}`] = () => this.composer.setKind(number);
+      acts.reply = () => this.reply.focus();
+    }
+    if (this.role === "teacher") {
+      acts.review = () => this.review.toggle();
+      acts.nextInQueue = () => this.review.next();
+    }
+    this.savedKeys = listenToKeys(acts);
+    const own = ["nextMarker", "previousMarker", "help", "mark", "nextInQueue"];
+    for (const button of root.querySelectorAll("[data-act]")) {
+      if (own.includes(button.dataset.act)) button.addEventListener("click", () => acts[button.dataset.act]?.());
+    }
+    part(root, "show-trail").addEventListener("click", () => showTrail(part(root, "trail-dialog"), api, this.submissionId));
+    part(root, "again").addEventListener("click", () => this.media.again());
+    addEventListener("online", () => this.media.again());
+    const { video } = this.transport;
+    video.addEventListener("progress", () => this.scrubber.showBuffered(video.buffered));
+    video.addEventListener("timeupdate", () => this.scrubber.showBuffered(video.buffered));
+    addEventListener("popstate", () => this.followLink());
+  }
+
+  // ── the picture ────────────────────────────────────────────────────────────
+
+  onState(state, playback) {
+    const { root, transport } = this;
+    root.dataset.media = state;
+    const cover = part(root, "cover");
+    cover.hidden = state === "ready";
+    part(root, "cover-text").textContent = SENTENCES[state] ?? SENTENCES.failed;
+    part(root, "again").hidden = !["failed", "offline", "unsupported"].includes(state);
+    part(root, "cover-download").hidden = state !== "unsupported";
+    if (state !== "ready") return;
+    if (playback?.thumbnail_url && !transport.video.poster) transport.video.poster = playback.thumbnail_url;
+    transport.fps = playback?.derivatives?.fps || transport.fps;
+    this.scrubber.setDuration(transport.duration);
+    part(root, "duration").textContent = formatTime(transport.duration * 1000);
+    this.scrubber.setStoryboard(playback?.storyboard_url, playback?.derivatives?.storyboard);
+    this.loadPeaks(playback?.waveform_url);
+    this.controls.showTime();
+    this.show();
+    this.followLink();
+  }
+
+  async loadPeaks(url) {
+    if (!url) return;
+    try {
+      const answer = await fetch(url);
+      if (answer.ok) this.scrubber.setPeaks((await answer.json()).peaks);
+    } catch {
+      // No waveform: the scrubber works without.
+    }
+  }
+
+  /** The server has made something new of the video: fetch what is missing, disturb nothing. */
+  async onMedia() {
+    if (this.media.state !== "ready") {
+      this.media.again();
+      return;
+    }
+    if (this.scrubber.peaks && this.scrubber.board) return;
+    try {
+      const playback = await this.media.ask();
+      this.transport.fps = playback.derivatives?.fps || this.transport.fps;
+      this.scrubber.setStoryboard(playback.storyboard_url, playback.derivatives?.storyboard);
+      if (!this.scrubber.peaks) await this.loadPeaks(playback.waveform_url);
+    } catch {
+      // The next event tries again.
+    }
+  }
+
+  onTime(ms) {
+    this.composer?.follow();
+    const active = activeAt(this.store.allMarkers(), ms)?.id ?? null;
+    if (active === this.activeId) return;
+    this.activeId = active;
+    this.scrubber.showActive(active);
+    this.list.showActive(active);
+  }
+
+  // ── markers ────────────────────────────────────────────────────────────────
+
+  show() {
+    if (!this.list) return;
+    const markers = this.store.allMarkers();
+    this.scrubber.showMarkers(markers, this.selectedId);
+    this.list.show(markers, this.selectedId);
+    this.scrubber.showActive(this.activeId);
+    this.list.showActive(this.activeId);
+    this.thread.show(this.store.allMessages());
+    part(this.root, "no-markers").hidden = markers.length > 0;
+    part(this.root, "marker-count").textContent = markers.length ? String(markers.length) : "";
+    part(this.root, "no-messages").hidden = this.store.allMessages().length > 0;
+  }
+
+  select(marker) {
+    this.selectedId = marker.id;
+    const link = writeLink(location.search, { ms: marker.timestamp_ms, markerId: marker.id });
+    history.replaceState(history.state, "", `${location.pathname}${link}`);
+    this.show();
+    this.list.root.querySelector(".is-selected")?.scrollIntoView({ block: "nearest" });
+  }
+
+  jump(marker) {
+    this.transport.pause();
+    this.transport.seekToMoment(marker.timestamp_ms);
+    this.controls.showTime();
+    this.select(marker);
+    announce(`${KINDS[marker.marker_type].label} at ${formatTime(marker.timestamp_ms)}: ${marker.text}`);
+  }
+
+  jumpTo(id) {
+    const marker = this.store.marker(id);
+    if (marker) this.jump(marker);
+  }
+
+  walk(direction) {
+    const markers = this.store.allMarkers();
+    const ms = this.transport.seconds * 1000;
+    const selected = this.store.marker(this.selectedId);
+    const here = selected && Math.abs(selected.timestamp_ms - ms) < 60;
+    const next = here
+      ? neighbourOf(markers, selected.id, direction)
+      : neighbour(markers, ms, direction);
+    if (next) this.jump(next);
+    else announce(direction > 0 ? "No later marker" : "No earlier marker");
+  }
+
+  followLink() {
+    const { ms, markerId } = readLink(location.search);
+    const link = `${ms}/${markerId}`;
+    if (this.followed === link || this.media.state !== "ready") return;
+    const marker = markerId ? this.store.marker(markerId) : null;
+    if (marker) this.jump(marker);
+    else if (ms !== null) {
+      this.transport.seekToMoment(ms);
+      this.controls.showTime();
+    }
+    if (!markerId || marker) this.followed = link;
+  }
+
+  markerLabel(id) {
+    const marker = this.store.marker(id);
+    return marker ? `About ${formatTime(marker.timestamp_ms)}` : null;
+  }
+
+  async changeMarker(marker, change) {
+    try {
+      this.store.putMarker(await api("PATCH", `/markers/${marker.id}`, change));
+    } catch (error) {
+      toast(error.detail);
+    }
+  }
+
+  async editMarker(marker, text) {
+    if (text && text !== marker.text) await this.changeMarker(marker, { text });
+    this.show();
+  }
+
+  async deleteMarker(marker) {
+    const yes = await confirmDialog({
+      title: "Delete this marker?", text: marker.text, yes: "Delete", danger: true,
+    });
+    if (!yes) return;
+    try {
+      await api("DELETE", `/markers/${marker.id}`);
+      this.store.dropMarker(marker.id);
+    } catch (error) {
+      toast(error.detail);
+    }
+  }
+
+  refused(item, error) {
+    toast(error.detail ?? "It could not be saved.");
+    if (item.kind === "marker") this.composer.takeBack(item.body);
+    else this.reply.takeBack(item.body.text);
+  }
+
+  // ── the conversation ───────────────────────────────────────────────────────
+
+  async editMessage(message, text) {
+    try {
+      if (text && text !== message.text) {
+        this.store.putMessage(await api("PATCH", `/messages/${message.id}`, { text }));
+      }
+    } catch (error) {
+      toast(error.detail);
+    }
+    this.show();
+  }
+
+  async deleteMessage(message) {
+    const yes = await confirmDialog({
+      title: "Delete this message?", text: "It leaves a note that something was deleted.",
+      yes: "Delete", danger: true,
+    });
+    if (!yes) return;
+    try {
+      await api("DELETE", `/messages/${message.id}`);
+      await this.sync.readMessages();
+    } catch (error) {
+      toast(error.detail);
+    }
+  }
+
+  async openRecorder({ file = null, text = "" }) {
+    this.transport.pause();
+    const { openReplyRecorder } = await import("../recorder/reply-dialog.js");
+    await openReplyRecorder(part(this.root, "recorder-dialog"), {
+      userId: this.me.id, submissionId: this.submissionId, text, file,
+      onSent: () => {
+        this.reply.clear();
+        this.sync.readMessages();
+      },
+    });
+  }
+
+  // ── reviewed ───────────────────────────────────────────────────────────────
+
+  onSubmission(submission) {
+    const arrived = this.submission.media_state !== submission.media_state;
+    this.submission = submission;
+    this.showReviewed();
+    if (arrived) this.media.again();
+  }
+
+  showReviewed() {
+    const reviewed = Boolean(this.submission.reviewed_at);
+    part(this.root, "reviewed-badge").hidden = !reviewed;
+    part(this.root, "waiting-badge").hidden = reviewed;
+    const button = part(this.root, "review");
+    if (!button) return;
+    button.setAttribute("aria-pressed", String(reviewed));
+    part(button, "review-label").textContent = reviewed ? "Reviewed" : "Mark as reviewed";
+    button.classList.toggle("button-primary", !reviewed);
+  }
+}
+
+const root = document.querySelector("[data-player]");
+if (root) {
+  const page = new Page(root);
+  page.start();
+  for (const opener of root.querySelectorAll("[data-opens]")) {
+    opener.addEventListener("click", () => openDialog(part(root, opener.dataset.opens)));
+  }
+}

@@ -1,0 +1,83 @@
+// What the page knows of one take: its markers and messages, from the server and from the outbox.
+
+import { inOrder, merge } from "./markers.js";
+
+/** A marker that is not on the server yet, as it will look. */
+export function pendingMarker(item, me) {
+  return {
+    id: item.id, submission_id: item.submissionId, message_id: null, author_id: me.id,
+    author_name: me.name, status: "open", settled_by_submission_id: null, carried_from_id: null,
+    created_at: item.at, edited_at: null, is_own: true, pending: true, ...item.body,
+  };
+}
+
+/** A message that is not on the server yet, as it will look. */
+export function pendingMessage(item, me) {
+  return {
+    id: item.id, submission_id: item.submissionId, sender_id: me.id, sender_name: me.name,
+    text: item.body.text, video_s3_key: null, media_state: null, marker_id: null,
+    created_at: item.at, edited_at: null, deleted_at: null, read_at: null, is_own: true,
+    pending: true,
+  };
+}
+
+export class Store {
+  constructor(me, onChange) {
+    this.me = me;
+    this.onChange = onChange;
+    this.markers = [];
+    this.messages = [];
+    this.waiting = []; // items of the outbox
+  }
+
+  setMarkers(markers) {
+    this.markers = inOrder(markers);
+    this.onChange();
+  }
+
+  setMessages(messages) {
+    this.messages = messages;
+    this.onChange();
+  }
+
+  setWaiting(items) {
+    this.waiting = items;
+    this.onChange();
+  }
+
+  putMarker(marker) {
+    this.setMarkers(merge(this.markers, marker));
+  }
+
+  dropMarker(id) {
+    this.setMarkers(this.markers.filter((marker) => marker.id !== id));
+  }
+
+  putMessage(message) {
+    const rest = this.messages.filter((other) => other.id !== message.id);
+    const all = [...rest, message];
+    all.sort((a, b) => a.created_at.localeCompare(b.created_at));
+    this.setMessages(all);
+  }
+
+  /** Everything to show, what still waits included. */
+  allMarkers() {
+    const known = new Set(this.markers.map((marker) => marker.client_id));
+    const pending = this.waiting
+      .filter((item) => item.kind === "marker" && !known.has(item.body.client_id))
+      .map((item) => pendingMarker(item, this.me));
+    return inOrder([...this.markers, ...pending]);
+  }
+
+  allMessages() {
+    const known = new Set(this.messages.map((message) => message.id));
+    const pending = this.waiting
+      .filter((item) => item.kind === "message" && !known.has(item.id))
+      .map((item) => pendingMessage(item, this.me));
+    return [...this.messages, ...pending];
+  }
+
+  marker(id) {
+    return this.allMarkers().find((marker) => marker.id === id) ?? null;
+  }
+}

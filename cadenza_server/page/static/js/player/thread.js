@@ -1,0 +1,165 @@
+// The conversation about a take: bubbles, videos among them, and who has seen what.
+
+import { el, icon } from "../parts.js";
+import { TakeMedia } from "./media.js";
+import { firstUnread, lastSeen, mayEdit, whenText } from "./when.js";
+
+export class Thread {
+  /** @param {object} hooks `api`, `onEdit(message, text)`, `onDelete(message)`, `onMarker(id)`, `markerLabel(id)`. */
+  constructor(root, { api, ...hooks }) {
+    this.root = root;
+    this.api = api;
+    this.hooks = hooks;
+    this.editing = null;
+    this.unreadFrom = undefined; // decided once: the divider stays where it was when one came
+    this.shown = new Map(); // id → what is drawn, so that a playing video is left alone
+  }
+
+  show(messages) {
+    if (this.unreadFrom === undefined) this.unreadFrom = firstUnread(messages)?.id ?? null;
+    const seen = lastSeen(messages);
+    const nodes = [];
+    for (const message of messages) {
+      if (message.id === this.unreadFrom) {
+        nodes.push(el("li", { class: "thread-divider", role: "separator" }, el("span", {}, "New")));
+      }
+      nodes.push(this.#kept(message, message.id === seen?.id));
+    }
+    if (nodes.length !== this.root.childNodes.length || nodes.some((node, at) => this.root.childNodes[at] !== node)) {
+      this.root.replaceChildren(...nodes);
+    }
+  }
+
+  /** The same element as long as nothing it shows has changed. */
+  #kept(message, isLastSeen) {
+    const face = JSON.stringify([{ ...message, thumbnail_url: null }, isLastSeen]);
+    const old = this.shown.get(message.id);
+    if (old && (old.face === face || this.editing === message.id)) return old.node;
+    const node = this.#bubble(message, isLastSeen);
+    this.shown.set(message.id, { face, node });
+    return node;
+  }
+
+  #bubble(message, isLastSeen) {
+    const side = message.is_own ? "is-own" : "is-other";
+    if (message.deleted_at) {
+      return el(
+        "li",
+        { class: `bubble ${side} is-deleted`, dataset: { messageId: message.id } },
+        el("p", { class: "bubble-text" }, "This message was deleted."),
+      );
+    }
+    return el(
+      "li",
+      { class: `bubble ${side}${message.pending ? " is-pending" : ""}`, dataset: { messageId: message.id } },
+      el("span", { class: "visually-hidden" }, `${message.is_own ? "You" : message.sender_name} wrote:`),
+      this.#about(message),
+      this.#video(message),
+      message.text ? el("p", { class: "bubble-text" }, message.text) : null,
+      el(
+        "p",
+        { class: "bubble-facts" },
+        message.is_own ? null : `${message.sender_name} · `,
+        message.pending ? "waiting for the network" : el("time", { datetime: message.created_at }, whenText(message.created_at)),
+        message.edited_at ? " · edited" : null,
+        isLastSeen ? el("span", { class: "bubble-seen" }, ` · Seen ${whenText(message.read_at)}`) : null,
+      ),
+      this.#tools(message),
+    );
+  }
+
+  #about(message) {
+    if (!message.marker_id) return null;
+    const label = this.hooks.markerLabel(message.marker_id);
+    return (
+      label &&
+      el("button", { type: "button", class: "bubble-about", onclick: () => this.hooks.onMarker(message.marker_id) }, label)
+    );
+  }
+
+  #video(message) {
+    const hasVideo = message.video_s3_key || message.media_state;
+    if (!hasVideo) return null;
+    if (!["uploaded", "ready"].includes(message.media_state)) {
+      const text = message.media_state === "invalid" ? "This video can't be played." : "The video is on the way.";
+      return el("p", { class: "bubble-wait" }, text);
+    }
+    const box = el("div", { class: "bubble-video" });
+    const seconds = message.video_duration_seconds;
+    const length = seconds ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}` : "";
+    const open = el(
+      "button",
+      {
+        type: "button", class: "bubble-play",
+        "aria-label": `Play the video reply${length ? `, ${seconds} seconds` : ""}`,
+        onclick: () => this.#play(box, message),
+      },
+      message.thumbnail_url ? el("img", { src: message.thumbnail_url, alt: "", loading: "lazy" }) : null,
+      el("span", { class: "bubble-play-icon" }, icon("play")),
+      length ? el("span", { class: "bubble-length" }, length) : null,
+    );
+    box.append(open);
+    return box;
+  }
+
+  #play(box, message) {
+    const video = el("video", { controls: true, playsinline: true, preload: "metadata", "aria-label": "Video reply" });
+    const note = el("p", { class: "bubble-wait", role: "status" });
+    const media = new TakeMedia(
+      video,
+      () => this.api("GET", `/messages/${message.id}/video-url`),
+      (state) => {
+        note.textContent = {
+          loading: "", ready: "", preparing: "The video is being prepared. Try again in a moment.",
+          on_the_way: "The video is on the way.",
+        }[state] ?? "This video can't be played here.";
+      },
+    );
+    box.replaceChildren(video, note);
+    video.addEventListener("loadeddata", () => video.play().catch(() => {}), { once: true });
+    media.start();
+    video.focus();
+  }
+
+  #tools(message) {
+    if (!message.is_own || message.pending) return null;
+    return el(
+      "div",
+      { class: "bubble-tools" },
+      mayEdit(message)
+        ? el("button", { type: "button", class: "bubble-tool", "aria-label": "Edit the message", title: "Edit", onclick: () => this.#edit(message) }, icon("edit"))
+        : null,
+      el("button", { type: "button", class: "bubble-tool", "aria-label": "Delete the message", title: "Delete", onclick: () => this.hooks.onDelete(message) }, icon("delete")),
+    );
+  }
+
+  #edit(message) {
+    const { node } = this.shown.get(message.id);
+    const field = el("textarea", { maxlength: "5000", rows: "3", "aria-label": "Your message" });
+    field.value = message.text;
+    this.editing = message.id;
+    const finish = (text) => {
+      this.editing = null;
+      this.shown.delete(message.id);
+      this.hooks.onEdit(message, text);
+    };
+    field.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Escape") finish(null);
+      if (event.key === "Enter" && !event.shiftKey) {
+        event.preventDefault();
+        finish(field.value.trim() || null);
+      }
+    });
+    node.replaceChildren(
+      field,
+      el(
+        "div",
+        { class: "bubble-edit-tools" },
+        el("button", { type: "button", class: "button button-small button-primary", onclick: () => finish(field.value.trim() || null) }, "Save"),
+        el("button", { type: "button", class: "button button-small", onclick: () => finish(null) }, "Cancel"),
+      ),
+    );
+    field.focus();
+  }
+}
