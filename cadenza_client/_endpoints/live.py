@@ -7,7 +7,7 @@ from uuid import UUID
 
 from cadenza_client._answers import nothing, one, rows
 from cadenza_client._call import Call, Page
-from cadenza_client._endpoints._build import LIST_BYTES, body, pages, path, query
+from cadenza_client._endpoints._build import body, pages, path, query
 from cadenza_client.models import Notification, Webhook, WebhookDelivery
 
 __all__ = [
@@ -63,15 +63,12 @@ def send_test(webhook_id: UUID | str) -> Call[WebhookDelivery]:
     return Call("POST", path("/webhooks/{}/test", webhook_id), one(WebhookDelivery))
 
 
-def list_deliveries(webhook_id: UUID | str) -> Call[list[WebhookDelivery]]:
+def list_deliveries(
+    webhook_id: UUID | str, *, page_size: int | None = None
+) -> Call[Page[WebhookDelivery]]:
     """`GET /webhooks/{id}/deliveries`."""
-    return Call(
-        "GET",
-        path("/webhooks/{}/deliveries", webhook_id),
-        rows(WebhookDelivery),
-        idempotent=True,
-        max_answer_bytes=LIST_BYTES,
-    )
+    route = path("/webhooks/{}/deliveries", webhook_id)
+    return pages(WebhookDelivery, route, query(limit=page_size))
 
 
 def replay_delivery(delivery_id: UUID | str) -> Call[WebhookDelivery]:

@@ -46,13 +46,18 @@ class LiveEvent(Model):
 
 
 class Notification(Model):
-    """One line for the signed-in person: what happened, and where to look."""
+    """One line for the signed-in person: what happened, and where to look.
+
+    `event_count` is how many events it stands for: twelve markers are one notification.
+    """
 
     id: str
     type: str
     title: str
     body: str | None = None
     url: str | None = None
+    submission_id: UUID | None = None
+    event_count: int = 1
     created_at: Timestamp
     read_at: Timestamp | None = None
 
@@ -88,7 +93,7 @@ class WebhookDelivery(Model):
     id: UUID
     webhook_id: UUID | None = None
     event_id: str
-    type: str | None = None
+    event_type: str | None = None
     attempt: int = 0
     status: str
     response_code: int | None = None

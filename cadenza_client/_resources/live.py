@@ -121,9 +121,14 @@ class Webhooks:
         """Have a test event posted."""
         return self._engine.run(endpoints.send_test(webhook_id))
 
-    def deliveries(self, webhook_id: UUID | str) -> builtins.list[WebhookDelivery]:
-        """What was posted and what came of it, newest first."""
-        return self._engine.run(endpoints.list_deliveries(webhook_id))
+    def deliveries(
+        self, webhook_id: UUID | str, *, limit: int | None = None
+    ) -> Iterator[WebhookDelivery]:
+        """What was posted and what came of it, newest event first; at most `limit` of them."""
+        page_size = None if limit is None else min(limit, _LARGEST_PAGE)
+        return self._engine.iterate(
+            endpoints.list_deliveries(webhook_id, page_size=page_size), limit
+        )
 
     def replay(self, delivery_id: UUID | str) -> WebhookDelivery:
         """Post one event again."""
@@ -222,9 +227,14 @@ class AsyncWebhooks:
         """Have a test event posted."""
         return await self._engine.run(endpoints.send_test(webhook_id))
 
-    async def deliveries(self, webhook_id: UUID | str) -> builtins.list[WebhookDelivery]:
-        """What was posted and what came of it, newest first."""
-        return await self._engine.run(endpoints.list_deliveries(webhook_id))
+    def deliveries(
+        self, webhook_id: UUID | str, *, limit: int | None = None
+    ) -> AsyncIterator[WebhookDelivery]:
+        """What was posted and what came of it, newest event first; at most `limit` of them."""
+        page_size = None if limit is None else min(limit, _LARGEST_PAGE)
+        return self._engine.iterate(
+            endpoints.list_deliveries(webhook_id, page_size=page_size), limit
+        )
 
     async def replay(self, delivery_id: UUID | str) -> WebhookDelivery:
         """Post one event again."""

@@ -331,7 +331,7 @@ CASES = [
     _case("test_webhook", lambda c: c.webhooks.test(ID), f"POST /webhooks/{ID}/test", DELIVERY),
     _case(
         "deliveries",
-        lambda c: c.webhooks.deliveries(ID),
+        lambda c: list(c.webhooks.deliveries(ID)),
         f"GET /webhooks/{ID}/deliveries",
         [DELIVERY],
     ),

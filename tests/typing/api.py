@@ -140,7 +140,7 @@ def conversing(client: CadenzaClient, submission_id: UUID, path: Path) -> None:
     assert_type(next(stream).submission_id, UUID | None)
     assert_type(client.notifications.list(unread=True), Iterator[Notification])
     hook = assert_type(client.webhooks.create("https://hooks.example.org/"), Webhook)
-    assert_type(client.webhooks.deliveries(hook.id), list[WebhookDelivery])
+    assert_type(client.webhooks.deliveries(hook.id), Iterator[WebhookDelivery])
 
 
 def receiving(headers: dict[str, str], body: bytes) -> LiveEvent:
