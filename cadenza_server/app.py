@@ -27,6 +27,7 @@ from cadenza_server.keyring import Keyring
 from cadenza_server.limits import RateLimiter
 from cadenza_server.middleware import RequestScope
 from cadenza_server.page.router import add_pages
+from cadenza_server.page.views import notices
 from cadenza_server.routes import (
     events,
     identity,
@@ -117,6 +118,7 @@ def create_app(
     app.state.services = services
     for router in (  # they are searched in this order: the busiest first
         submissions.router,
+        notices.router,  # a page where the API has a list: it leaves to the list what is no page's
         messages.router,
         identity.open_router,
         identity.router,
