@@ -18,19 +18,20 @@ from cadenza_server.assets import is_sealed
 from cadenza_server.auth import Passwords
 from cadenza_server.clock import Clock, utc_now
 from cadenza_server.context import Services
-from cadenza_server.database import Database
+from cadenza_server.database import Database, open_database
 from cadenza_server.documentation import add_storage_paths
 from cadenza_server.errors import HANDLERS
 from cadenza_server.feed import EventFeed
 from cadenza_server.jobs import background_of
 from cadenza_server.keyring import Keyring
-from cadenza_server.limits import RateLimiter
+from cadenza_server.limits import Kind, Limiter, RateLimiter
 from cadenza_server.middleware import RequestScope
 from cadenza_server.page.router import add_pages
 from cadenza_server.page.views import notices
 from cadenza_server.routes import (
     events,
     identity,
+    markers,
     messages,
     pieces,
     practice,
@@ -39,6 +40,7 @@ from cadenza_server.routes import (
     webhooks,
 )
 from cadenza_server.settings import ServerSettings
+from cadenza_server.shared_limits import SharedRateLimiter, sqlite_rates
 from cadenza_server.stores import open_store
 
 _EXPOSED = (
@@ -80,7 +82,7 @@ def create_app(
         StorageSetupError: the bucket can't be used as it is set up.
     """
     settings = settings or ServerSettings()
-    db = Database(settings.database_url)
+    db = open_database(settings)
     db.migrate()
     keyring = Keyring.from_settings(settings)
     store = open_store(settings, keyring, clock, is_sealed=partial(is_sealed, db))
@@ -90,9 +92,7 @@ def create_app(
         db=db,
         keyring=keyring,
         passwords=Passwords(),
-        limiter=RateLimiter(
-            {kind: settings.rate_per_minute(kind) for kind in ("auth", "write", "read")}, monotonic
-        ),
+        limiter=_limiter(settings, db, clock, monotonic),
         storage_at=store.at,
         feed=EventFeed(db),
         in_threads=not db.is_sqlite or store.is_remote,
@@ -120,6 +120,7 @@ def create_app(
         submissions.router,
         notices.router,  # a page where the API has a list: it leaves to the list what is no page's
         messages.router,
+        markers.router,
         identity.open_router,
         identity.router,
         pieces.router,
@@ -142,3 +143,17 @@ def create_app(
         )
     app.add_middleware(RequestScope, monotonic=monotonic, is_dev=settings.is_dev)
     return app
+
+
+def _limiter(
+    settings: ServerSettings, db: Database, clock: Clock, monotonic: Callable[[], float]
+) -> Limiter:
+    """One worker counts by itself; several count together, and so do all on one PostgreSQL."""
+    kinds: tuple[Kind, ...] = ("auth", "write", "read")
+    per_minute = {kind: settings.rate_per_minute(kind) for kind in kinds}
+    if not db.is_sqlite:
+        return SharedRateLimiter(per_minute, clock, db.alone, in_thread=True)
+    if settings.workers > 1:
+        rates = sqlite_rates(db.file.with_name(f"{db.file.name}-rates"))
+        return SharedRateLimiter(per_minute, clock, rates, in_thread=False)
+    return RateLimiter(per_minute, monotonic)

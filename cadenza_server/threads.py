@@ -151,8 +151,10 @@ def load_derivatives(
 
 def is_live_marker() -> ColumnElement[bool]:
     """SQL over `VideoMarker`: not deleted, and not on a message that was."""
-    gone = exists().where(
-        col(Message.id) == col(VideoMarker.message_id), col(Message.deleted_at).is_not(None)
+    gone = (
+        exists()
+        .where(col(Message.id) == col(VideoMarker.message_id), col(Message.deleted_at).is_not(None))
+        .correlate(VideoMarker)
     )
     return and_(col(VideoMarker.deleted_at).is_(None), ~gone)
 
