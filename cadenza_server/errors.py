@@ -8,8 +8,10 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from cadenza_server.codes import ERROR_CODES
 from cadenza_server.storage import StorageUnavailableError
@@ -135,7 +137,20 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
         405: f"{request.method} is not possible here.",
     }.get(error.status_code)
     status = 422 if error.status_code == 400 else error.status_code
-    return problem(_request_id(request), code, detail, status=status, headers=error.headers)
+    headers = {"Allow": _methods_of(request)} if status == 405 else error.headers
+    return problem(_request_id(request), code, detail, status=status, headers=headers)
+
+
+def _methods_of(request: Request) -> str:
+    """What is possible here; the framework names only what its first route of this path takes."""
+    path = request.scope["path"]
+    methods = {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if route.path and compile_path(route.path)[0].match(path)
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(methods))
 
 
 async def _on_unavailable(request: Request, _error: Exception) -> JSONResponse:

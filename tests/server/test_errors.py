@@ -66,6 +66,20 @@ def test_everything_that_can_be_asked_wrongly(
     assert (response.status_code, _check_shape(response)["code"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/health", "GET"),
+        ("/video-submissions", "GET, POST"),
+        ("/video-submissions/6f0c3f5e-9f4e-4a4f-8a53-2d7c8f0e9a11/reviewed", "DELETE, PATCH"),
+    ],
+)
+def test_what_is_not_possible_says_what_is(world: World, path: str, methods: str) -> None:
+    answer = world.ask("teacher", "PUT", path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
 def test_a_body_without_a_length_is_counted_as_it_comes(world: World) -> None:
     def blocks() -> Any:
         for _ in range(70):
