@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from cadenza_server.auth import Passwords, find_by_email, normalise_email
 from cadenza_server.builtin_store import FileStore
 from cadenza_server.clock import utc_now
-from cadenza_server.database import Database, Session
+from cadenza_server.database import Database, Session, open_database
 from cadenza_server.keyring import Keyring
 from cadenza_server.reconciling import Report
 from cadenza_server.reconciling import reconcile as compare
@@ -264,7 +264,7 @@ def _seed_practice(session: Session, teacher_id: int, student_id: int) -> tuple[
 
 @contextmanager
 def _opened(settings: ServerSettings) -> Iterator[Database]:
-    db = Database(settings.database_url)
+    db = open_database(settings)
     try:
         db.migrate()
         yield db

@@ -21,7 +21,7 @@ from cadenza_server.clock import Clock
 from cadenza_server.database import Database
 from cadenza_server.feed import EventFeed
 from cadenza_server.keyring import Keyring
-from cadenza_server.limits import Kind, RateLimiter
+from cadenza_server.limits import Kind, Limiter
 from cadenza_server.page.session import authenticate
 from cadenza_server.settings import ServerSettings
 from cadenza_server.storage import Storage
@@ -39,7 +39,7 @@ class Services:
     db: Database
     keyring: Keyring
     passwords: Passwords
-    limiter: RateLimiter
+    limiter: Limiter
     storage_at: Callable[[str], Storage]
     #: New events, for the listeners of this process.
     feed: EventFeed
@@ -175,7 +175,7 @@ class SignedInRoute(OpenRoute):
             dev = services.settings.is_dev
             user_id = authenticate(request, services.keyring, now=now, dev=dev)
             kind: Kind = "read" if request.method in ("GET", "HEAD") else "write"
-            services.limiter.check(kind, f"user:{user_id}")
+            await services.limiter.acheck(kind, f"user:{user_id}")
             request.scope["cadenza.user_id"] = user_id
             return await handle(request)
 
@@ -207,7 +207,7 @@ async def _context(
 
 async def _limit_sign_in(request: Request) -> None:
     client = request.client.host if request.client else "unknown"
-    services_of(request).limiter.check("auth", f"address:{client}")
+    await services_of(request).limiter.acheck("auth", f"address:{client}")
 
 
 async def _services(request: Request) -> Services:

@@ -6,12 +6,27 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn, Protocol
 
 from cadenza_server.errors import ApiError
 
 Kind = Literal["auth", "write", "read"]
 _MAX_BUCKETS = 50_000
+
+
+class Limiter(Protocol):
+    """What the routes ask; one worker's own, or shared by all (`shared_limits`)."""
+
+    def check(self, kind: Kind, caller: str) -> None:
+        """Take one token, or raise `rate_limited`."""
+
+    async def acheck(self, kind: Kind, caller: str) -> None:
+        """The same on an event loop."""
+
+
+def refuse(wait_seconds: float) -> NoReturn:
+    """Raise `rate_limited`, with the whole seconds until there is a token again."""
+    raise ApiError("rate_limited", retry_after_seconds=max(1, math.ceil(wait_seconds)))
 
 
 @dataclass
@@ -23,7 +38,7 @@ class _Bucket:
 class RateLimiter:
     """Allows a burst of one minute's worth, then the steady rate.
 
-    Held in this process; several workers each count for themselves.
+    Held in this process: for a server that has but one.
 
     Args:
         per_minute: requests a minute for each kind.
@@ -55,7 +70,11 @@ class RateLimiter:
                 bucket.tokens -= 1
                 return
             wait = (1 - bucket.tokens) * 60 / limit
-        raise ApiError("rate_limited", retry_after_seconds=max(1, math.ceil(wait)))
+        refuse(wait)
+
+    async def acheck(self, kind: Kind, caller: str) -> None:
+        """The same on an event loop: nothing here waits."""
+        self.check(kind, caller)
 
     def _make_room(self, now: float) -> None:
         """Forget callers whose bucket is full again: they are as good as new."""

@@ -22,7 +22,7 @@ from cadenza_server.storage import StorageUnavailableError
 
 #: "cadenza" in ASCII. One number in one database: every process of one Cadenza agrees on it.
 WRITE_LOCK = 0x63_61_64_65_6E_7A_61
-WRITES, MIGRATES = "cadenza_writes", "cadenza_migrates"
+WRITES, MIGRATES, ALONE = "cadenza_writes", "cadenza_migrates", "cadenza_alone"
 _TAKE_TURN = f"SELECT pg_advisory_xact_lock({WRITE_LOCK})"
 #: Both go in one trip with the lock: a network away from the database, trips are what costs.
 _BEGIN_WRITE = f"BEGIN; {_TAKE_TURN}"
@@ -115,6 +115,8 @@ def is_intact(connection: Connection) -> bool:
 
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
+    if options.get(ALONE, False):
+        return
     statement = _BEGIN_READ
     if options.get(WRITES, False):
         statement = _BEGIN_MIGRATION if options.get(MIGRATES, False) else _BEGIN_WRITE
@@ -124,5 +126,5 @@ def _begin(connection: Connection) -> None:
 
 def _refuse_to_commit_nothing(connection: Connection) -> None:
     """After a failed statement COMMIT means ROLLBACK, and says so to nobody."""
-    if not is_intact(connection):
+    if not connection.get_execution_options().get(ALONE, False) and not is_intact(connection):
         raise StorageUnavailableError("the database gave up the transaction")

@@ -9,6 +9,7 @@ import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from cadenza_server.operations_settings import OperationsSettings
 from cadenza_server.storage_settings import StorageSettings
 
 DEV_SECRET = "cadenza-dev-secret-never-use-outside-dev"  # noqa: S105 - refused outside dev
@@ -28,7 +29,7 @@ def _check_secret(name: str, secret: SecretStr) -> None:
         raise ValueError(f"{name} needs at least {MIN_SECRET_LENGTH} characters outside dev")
 
 
-class ServerSettings(StorageSettings):
+class ServerSettings(StorageSettings, OperationsSettings):
     """Everything the server can be told. Names in the environment carry the prefix `CADENZA_`.
 
     Raises:

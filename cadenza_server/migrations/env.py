@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
-from cadenza_server.database import Database
+from cadenza_server.database import open_database
 from cadenza_server.settings import ServerSettings
 from cadenza_server.tables import metadata
 
@@ -24,7 +24,7 @@ given: Connection | None = context.config.attributes.get("connection")
 if given is not None:
     _run(given)
 else:
-    database = Database(ServerSettings().database_url)
+    database = open_database(ServerSettings())
     with database.engine.begin() as opened:
         _run(opened)
     database.close()
