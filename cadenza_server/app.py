@@ -33,6 +33,7 @@ from cadenza_server.routes import (
     identity,
     markers,
     messages,
+    notifications,
     pieces,
     practice,
     review,
@@ -121,6 +122,7 @@ def create_app(
         notices.router,  # a page where the API has a list: it leaves to the list what is no page's
         messages.router,
         markers.router,
+        notifications.router,
         identity.open_router,
         identity.router,
         pieces.router,
