@@ -89,6 +89,8 @@ def confirm_lazily(ctx: Context, uploads: Iterable[Held]) -> bool:
             continue
         if asset.confirmed_at and asset.etag == seen.video.etag and not seen.thumbnail:
             continue  # a v1 take that was looked at before and is still the same
+        if _was_wrong(asset, seen.video):
+            continue
         try:
             _check(ctx, held, seen, seen.video)
         except ApiError as error:
@@ -102,6 +104,12 @@ def _is_its_clients(asset: MediaAsset) -> bool:
     """True for bytes that a confirm refused by what only it knew: its client sends them again."""
     is_refused = asset.state_reason in ("size_mismatch", "checksum_mismatch")
     return is_refused and declared(asset) == Announced()
+
+
+def _was_wrong(asset: MediaAsset, video: StoredObject) -> bool:
+    """Read back at a confirm and found to be other bytes; the store itself would not tell."""
+    refused = asset.confirmed_at is None and asset.state_reason == "checksum_mismatch"
+    return refused and video.sha256 is None and asset.etag == video.etag
 
 
 def _settle_lazily(ctx: Context, held: Held, seen: _Seen) -> bool:
@@ -161,7 +169,7 @@ def _check_or_refuse(
             if is_unverified(asset):  # found lazily by its size alone, and now known to be wrong
                 asset.state, asset.confirmed_at = "awaiting_upload", None
             if asset.confirmed_at is None:
-                asset.state_reason = error.code
+                asset.state_reason, asset.etag = error.code, video.etag
             data = {"code": error.code, "size_bytes": video.size_bytes, "sha256": video.sha256}
             append(session, ctx.now(), held.fact("confirm_refused", ctx.actor.id, data))
         raise
