@@ -8,14 +8,24 @@ from starlette.routing import Route
 
 from cadenza_server.page.rendering import Pages
 from cadenza_server.page.routing import on_http_error
-from cadenza_server.page.views import home, inbox, own, sign_in, students
+from cadenza_server.page.views import (
+    home,
+    inbox,
+    own,
+    recording,
+    sign_in,
+    students,
+    watching,
+)
 from cadenza_server.settings import ServerSettings
 
 _ROUTERS: tuple[APIRouter, ...] = (
+    watching.router,
     inbox.router,
     home.router,
     students.router,
     own.router,
+    recording.router,
     sign_in.router,
 )
 

@@ -1,24 +1,22 @@
 // `/v/{submission}`: puts the parts of the player together.
 
 import { api } from "../api.js";
-import { confirmDialog, openDialog } from "../dialog.js";
-import { newId } from "../ids.js";
-import { announce, part } from "../parts.js";
+import { part } from "../parts.js";
 import { toast } from "../toast.js";
 import { Composer } from "./composer.js";
 import { Controls } from "./controls.js";
-import { readLink, writeLink } from "./deeplink.js";
 import { Drafts, Outbox } from "./draft.js";
 import { showHelp } from "./help.js";
 import { listenToKeys } from "./keyboard.js";
 import { MarkerList } from "./marker-list.js";
-import { activeAt, KINDS, neighbour, neighbourOf } from "./markers.js";
 import { SENTENCES, TakeMedia } from "./media.js";
+import { Moments } from "./moments.js";
 import { ReplyBar } from "./reply.js";
 import { Review } from "./review.js";
 import { Scrubber } from "./scrubber.js";
 import { Store } from "./store.js";
 import { Sync } from "./sync.js";
+import { Talk } from "./talk.js";
 import { Thread } from "./thread.js";
 import { formatTime } from "./time.js";
 import { showTrail } from "./trail.js";
@@ -32,8 +30,6 @@ class Page {
     this.submissionId = submission;
     this.me = { id: Number(userId), name: userName };
     this.submission = JSON.parse(part(root, "submission").textContent);
-    this.selectedId = null;
-    this.activeId = null;
     this.transport = new Transport(part(root, "video"));
     this.drafts = new Drafts(localStorage, submission);
     this.store = new Store(this.me, () => this.show());
@@ -42,12 +38,14 @@ class Page {
 
   #build() {
     const { root, transport } = this;
+    this.moments = new Moments(this);
+    this.talk = new Talk(this);
     this.scrubber = new Scrubber(part(root, "scrubber"), {
       onSeek: (seconds) => {
         transport.seek(seconds);
         this.controls.showTime();
       },
-      onMarker: (marker) => this.jump(marker),
+      onMarker: (marker) => this.moments.jump(marker),
       onLoopEnd: (which, seconds) => this.controls.dragLoop(which, seconds),
       onNudge: (which, frames) => this.controls.nudgeLoop(which, frames),
       onStep: (seconds) => this.controls.seekBy(seconds),
@@ -55,21 +53,18 @@ class Page {
     this.controls = new Controls({ root, transport, scrubber: this.scrubber, onTime: (ms) => this.onTime(ms) });
     this.list = new MarkerList(part(root, "markers"), {
       role: this.role,
-      onJump: (marker) => this.jump(marker),
-      onLoop: (marker) => {
-        this.select(marker);
-        this.controls.loopMarker(marker);
-      },
-      onEdit: (marker, text) => this.editMarker(marker, text),
-      onDelete: (marker) => this.deleteMarker(marker),
-      onStatus: (marker, status) => this.changeMarker(marker, { status }),
+      onJump: (marker) => this.moments.jump(marker),
+      onLoop: (marker) => this.moments.loop(marker),
+      onEdit: (marker, text) => this.moments.edit(marker, text),
+      onDelete: (marker) => this.moments.remove(marker),
+      onStatus: (marker, status) => this.moments.change(marker, { status }),
     });
     this.thread = new Thread(part(root, "thread"), {
       api,
-      onEdit: (message, text) => this.editMessage(message, text),
-      onDelete: (message) => this.deleteMessage(message),
-      onMarker: (id) => this.jumpTo(id),
-      markerLabel: (id) => this.markerLabel(id),
+      onEdit: (message, text) => this.talk.edit(message, text),
+      onDelete: (message) => this.talk.remove(message),
+      onMarker: (id) => this.moments.jumpTo(id),
+      markerLabel: (id) => this.moments.label(id),
     });
     this.sync = new Sync({
       api,
@@ -120,8 +115,8 @@ class Page {
           kind: "message", id, submissionId: this.submissionId,
           at: new Date().toISOString(), body: { text },
         }),
-      record: (text) => this.openRecorder({ text }),
-      attach: (file, text) => this.openRecorder({ file, text }),
+      record: (text) => this.talk.record({ text }),
+      attach: (file, text) => this.talk.record({ file, text }),
     });
   }
 
@@ -129,15 +124,15 @@ class Page {
     this.#listen();
     this.showReviewed();
     await Promise.all([this.media.start(), this.sync.start()]);
-    this.followLink();
+    this.moments.followLink();
   }
 
   #listen() {
     const { root } = this;
     const acts = {
       ...this.controls.acts(),
-      nextMarker: () => this.walk(1),
-      previousMarker: () => this.walk(-1),
+      nextMarker: () => this.moments.walk(1),
+      previousMarker: () => this.moments.walk(-1),
       help: () => showHelp(part(root, "help"), this.savedKeys(), this.role),
     };
     if (this.composer) {
@@ -161,7 +156,7 @@ class Page {
     const { video } = this.transport;
     video.addEventListener("progress", () => this.scrubber.showBuffered(video.buffered));
     video.addEventListener("timeupdate", () => this.scrubber.showBuffered(video.buffered));
-    addEventListener("popstate", () => this.followLink());
+    addEventListener("popstate", () => this.moments.followLink());
   }
 
   // ── the picture ────────────────────────────────────────────────────────────
@@ -183,7 +178,7 @@ class Page {
     this.loadPeaks(playback?.waveform_url);
     this.controls.showTime();
     this.show();
-    this.followLink();
+    this.moments.followLink();
   }
 
   async loadPeaks(url) {
@@ -215,11 +210,7 @@ class Page {
 
   onTime(ms) {
     this.composer?.follow();
-    const active = activeAt(this.store.allMarkers(), ms)?.id ?? null;
-    if (active === this.activeId) return;
-    this.activeId = active;
-    this.scrubber.showActive(active);
-    this.list.showActive(active);
+    this.moments.onTime(ms);
   }
 
   // ── markers ────────────────────────────────────────────────────────────────
@@ -227,136 +218,19 @@ class Page {
   show() {
     if (!this.list) return;
     const markers = this.store.allMarkers();
-    this.scrubber.showMarkers(markers, this.selectedId);
-    this.list.show(markers, this.selectedId);
-    this.scrubber.showActive(this.activeId);
-    this.list.showActive(this.activeId);
+    this.scrubber.showMarkers(markers, this.moments.selectedId);
+    this.list.show(markers, this.moments.selectedId);
+    this.moments.showActive();
     this.thread.show(this.store.allMessages());
     part(this.root, "no-markers").hidden = markers.length > 0;
     part(this.root, "marker-count").textContent = markers.length ? String(markers.length) : "";
     part(this.root, "no-messages").hidden = this.store.allMessages().length > 0;
   }
 
-  select(marker) {
-    this.selectedId = marker.id;
-    const link = writeLink(location.search, { ms: marker.timestamp_ms, markerId: marker.id });
-    history.replaceState(history.state, "", `${location.pathname}${link}`);
-    this.show();
-    this.list.root.querySelector(".is-selected")?.scrollIntoView({ block: "nearest" });
-  }
-
-  jump(marker) {
-    this.transport.pause();
-    this.transport.seekToMoment(marker.timestamp_ms);
-    this.controls.showTime();
-    this.select(marker);
-    announce(`${KINDS[marker.marker_type].label} at ${formatTime(marker.timestamp_ms)}: ${marker.text}`);
-  }
-
-  jumpTo(id) {
-    const marker = this.store.marker(id);
-    if (marker) this.jump(marker);
-  }
-
-  walk(direction) {
-    const markers = this.store.allMarkers();
-    const ms = this.transport.seconds * 1000;
-    const selected = this.store.marker(this.selectedId);
-    const here = selected && Math.abs(selected.timestamp_ms - ms) < 60;
-    const next = here
-      ? neighbourOf(markers, selected.id, direction)
-      : neighbour(markers, ms, direction);
-    if (next) this.jump(next);
-    else announce(direction > 0 ? "No later marker" : "No earlier marker");
-  }
-
-  followLink() {
-    const { ms, markerId } = readLink(location.search);
-    const link = `${ms}/${markerId}`;
-    if (this.followed === link || this.media.state !== "ready") return;
-    const marker = markerId ? this.store.marker(markerId) : null;
-    if (marker) this.jump(marker);
-    else if (ms !== null) {
-      this.transport.seekToMoment(ms);
-      this.controls.showTime();
-    }
-    if (!markerId || marker) this.followed = link;
-  }
-
-  markerLabel(id) {
-    const marker = this.store.marker(id);
-    return marker ? `About ${formatTime(marker.timestamp_ms)}` : null;
-  }
-
-  async changeMarker(marker, change) {
-    try {
-      this.store.putMarker(await api("PATCH", `/markers/${marker.id}`, change));
-    } catch (error) {
-      toast(error.detail);
-    }
-  }
-
-  async editMarker(marker, text) {
-    if (text && text !== marker.text) await this.changeMarker(marker, { text });
-    this.show();
-  }
-
-  async deleteMarker(marker) {
-    const yes = await confirmDialog({
-      title: "Delete this marker?", text: marker.text, yes: "Delete", danger: true,
-    });
-    if (!yes) return;
-    try {
-      await api("DELETE", `/markers/${marker.id}`);
-      this.store.dropMarker(marker.id);
-    } catch (error) {
-      toast(error.detail);
-    }
-  }
-
   refused(item, error) {
     toast(error.detail ?? "It could not be saved.");
     if (item.kind === "marker") this.composer.takeBack(item.body);
     else this.reply.takeBack(item.body.text);
-  }
-
-  // ── the conversation ───────────────────────────────────────────────────────
-
-  async editMessage(message, text) {
-    try {
-      if (text && text !== message.text) {
-        this.store.putMessage(await api("PATCH", `/messages/${message.id}`, { text }));
-      }
-    } catch (error) {
-      toast(error.detail);
-    }
-    this.show();
-  }
-
-  async deleteMessage(message) {
-    const yes = await confirmDialog({
-      title: "Delete this message?", text: "It leaves a note that something was deleted.",
-      yes: "Delete", danger: true,
-    });
-    if (!yes) return;
-    try {
-      await api("DELETE", `/messages/${message.id}`);
-      await this.sync.readMessages();
-    } catch (error) {
-      toast(error.detail);
-    }
-  }
-
-  async openRecorder({ file = null, text = "" }) {
-    this.transport.pause();
-    const { openReplyRecorder } = await import("../recorder/reply-dialog.js");
-    await openReplyRecorder(part(this.root, "recorder-dialog"), {
-      userId: this.me.id, submissionId: this.submissionId, text, file,
-      onSent: () => {
-        this.reply.clear();
-        this.sync.readMessages();
-      },
-    });
   }
 
   // ── reviewed ───────────────────────────────────────────────────────────────
@@ -381,10 +255,4 @@ class Page {
 }
 
 const root = document.querySelector("[data-player]");
-if (root) {
-  const page = new Page(root);
-  page.start();
-  for (const opener of root.querySelectorAll("[data-opens]")) {
-    opener.addEventListener("click", () => openDialog(part(root, opener.dataset.opens)));
-  }
-}
+if (root) new Page(root).start();

@@ -11,7 +11,7 @@ const STATUS = { open: "Open", tried: "Tried", settled: "Settled" };
 export function statusStep(marker, role) {
   if (marker.marker_type === "praise") return null;
   if (role === "teacher") {
-    return marker.status === "settled" ? ["open", "Open again"] : ["settled", "Settled"];
+    return marker.status === "settled" ? ["open", "Open again"] : ["settled", "Settle"];
   }
   if (role !== "student" || marker.status === "settled") return null;
   return marker.status === "tried" ? ["open", "Not yet"] : ["tried", "I tried it"];
@@ -37,6 +37,16 @@ export class MarkerList {
     for (const item of this.root.children) {
       item.classList.toggle("is-active", item.dataset.markerId === markerId);
     }
+  }
+
+  /** Scroll the list, never the page, until a marker is seen. */
+  reveal(markerId) {
+    const item = this.root.querySelector(`[data-marker-id="${CSS.escape(markerId)}"]`);
+    if (!item || this.root.scrollHeight <= this.root.clientHeight) return;
+    const { top, bottom } = item.getBoundingClientRect();
+    const box = this.root.getBoundingClientRect();
+    if (top < box.top) this.root.scrollTop -= box.top - top + 8;
+    else if (bottom > box.bottom) this.root.scrollTop += bottom - box.bottom + 8;
   }
 
   #focusKey() {
@@ -72,6 +82,7 @@ export class MarkerList {
         el(
           "span",
           { class: "moment-facts" },
+          marker.status === "open" ? null : el("span", { class: `badge badge-${marker.status}` }, STATUS[marker.status]),
           [marker.author_name, place, marker.pending ? "waiting for the network" : null, marker.edited_at ? "edited" : null]
             .filter(Boolean)
             .join(" · "),
@@ -97,7 +108,6 @@ export class MarkerList {
     return el(
       "div",
       { class: "moment-tools" },
-      marker.status === "open" ? null : el("span", { class: `badge badge-${marker.status}` }, STATUS[marker.status]),
       step && button("status", step[1], () => this.hooks.onStatus(marker, step[0]), step[1]),
       button("loop", "Loop this marker", () => this.hooks.onLoop(marker)),
       marker.is_own && button("edit", "Edit", () => this.#edit(marker)),
@@ -126,7 +136,7 @@ export class MarkerList {
       field,
       el(
         "div",
-        { class: "moment-tools" },
+        { class: "moment-tools is-editing" },
         el("button", { type: "button", class: "button button-small button-primary", onclick: () => finish(field.value.trim() || null) }, "Save"),
         el("button", { type: "button", class: "button button-small", onclick: () => finish(null) }, "Cancel"),
       ),
