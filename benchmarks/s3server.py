@@ -1,5 +1,7 @@
 """An S3-compatible server on loopback: OpenStack Swift with its s3api, in a virtual environment.
 
+The tests use it as well as the benchmarks.
+
 Of the servers that a Python package registry can give, Swift verifies most of what a presigned URL
 promises: the signature with every signed header, the expiry, the length, ``If-None-Match`` and
 ``x-amz-checksum-sha256``. So an upload that passes here has been checked, not merely swallowed.
@@ -26,6 +28,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SWIFT_REQUIREMENT = "swift>=2.38,<2.39"
 SWIFT_ENVIRONMENT = Path(__file__).resolve().parent.parent / ".cache" / "swift"
@@ -82,7 +85,7 @@ class S3Server:
     secret_key: str = field(default=_SECRET_KEY, repr=False)
     region: str = _REGION
 
-    def client_options(self) -> dict[str, str]:
+    def client_options(self) -> dict[str, Any]:
         """The keyword arguments of ``boto3.client("s3", …)`` that reach this server."""
         return {
             "endpoint_url": self.endpoint_url,
@@ -104,7 +107,9 @@ def swift_environment(*, install: bool = True) -> Path:
     ready = SWIFT_ENVIRONMENT / ".installed"
     if not ready.exists():
         if not install:
-            raise S3ServerUnavailableError("Swift is not installed; `python dev.py bench` does it")
+            raise S3ServerUnavailableError(
+                "Swift is not installed; `python dev.py bench --only s3-curl` does it"
+            )
         SWIFT_ENVIRONMENT.parent.mkdir(parents=True, exist_ok=True)
         # Two test workers may get here together: the second waits and finds the work done.
         with (SWIFT_ENVIRONMENT.parent / "swift.lock").open("w") as lock:

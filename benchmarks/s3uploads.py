@@ -124,8 +124,8 @@ class _Storage:
 @contextlib.contextmanager
 def _storage(run: Run) -> Iterator[_Storage]:
     try:
-        import boto3  # type: ignore[import-untyped]
-        from botocore.config import Config  # type: ignore[import-untyped]
+        import boto3
+        from botocore.config import Config
     except ImportError:
         raise SkippedError("boto3 is not installed (the dependency group `bench`)") from None
     path = random_file(run.folder / "take.mp4", run.size(TAKE_BYTES))

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import httpx
 import pytest
 import time_machine
+from botocore.config import Config
 
-from benchmarks.s3server import S3Server, S3ServerUnavailableError, s3_server, swift_environment
+from benchmarks.s3server import S3Server, s3_server
 
-boto3 = pytest.importorskip("boto3")
-config = pytest.importorskip("botocore.config")
+pytestmark = pytest.mark.real("swift")
 
 _DATA = b"a practice take" * 1000
 _CHECKSUM = "x-amz-checksum-sha256"
@@ -24,17 +25,13 @@ _CHECKSUM = "x-amz-checksum-sha256"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    try:
-        swift_environment(install=False)
-    except S3ServerUnavailableError as reason:
-        pytest.skip(str(reason))
     with s3_server(folder=tmp_path_factory.mktemp("s3"), install=False) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def s3(server: S3Server) -> Iterator[Any]:
-    options = config.Config(signature_version="s3v4", s3={"addressing_style": "path"})
+    options = Config(signature_version="s3v4", s3={"addressing_style": "path"})
     client = boto3.client("s3", **server.client_options(), config=options)
     client.create_bucket(Bucket="takes")
     yield client
