@@ -74,9 +74,9 @@ export class TakeMedia {
 
   async #failed() {
     const code = this.video.error?.code;
-    if (!code || this.video.error.code === 1) return;
+    if (!code || code === MediaError.MEDIA_ERR_ABORTED) return;
     if (this.refreshed) {
-      this.#set(navigator.onLine === false ? "offline" : "unsupported");
+      this.#set(await this.#blame());
       return;
     }
     this.refreshed = true;
@@ -91,6 +91,16 @@ export class TakeMedia {
       { once: true },
     );
     await this.#load();
+  }
+
+  /** Fresh links did not help: is it the way, the store, or the video itself? */
+  async #blame() {
+    try {
+      const first = await fetch(this.playback.video_url, { headers: { Range: "bytes=0-0" } });
+      return first.ok ? "unsupported" : "failed";
+    } catch {
+      return navigator.onLine === false ? "offline" : "failed";
+    }
   }
 
   #arrived() {
