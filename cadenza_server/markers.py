@@ -187,7 +187,8 @@ def count_on(session: Session, target: Target) -> int:
         else on_message(target.message_id)
     )
     query = select(func.count()).select_from(VideoMarker).where(where, is_live_marker())
-    return session.execute(query).scalar_one()
+    count: int = session.execute(query).scalar_one()
+    return count
 
 
 def _select() -> Select[*tuple[Any, ...]]:

@@ -93,7 +93,7 @@ def load_message(session: Session, actor: Actor, message_id: UUID, action: Actio
     has_arrived = shown.asset is None or shown.asset.confirmed_at is not None
     if not (is_sender or has_arrived or shown.message.text is not None):
         raise _unknown()
-    return MessageView(*row, thread=thread)
+    return MessageView(shown.message, shown.asset, shown.sender_name, shown.read_at, thread)
 
 
 def _unknown() -> ApiError:

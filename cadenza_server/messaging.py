@@ -12,9 +12,10 @@ from sqlmodel import col
 from cadenza_server.context import Context
 from cadenza_server.creating import upload_urls
 from cadenza_server.database import Session, insert_row
+from cadenza_server.derivatives.wanting import forget
 from cadenza_server.errors import ApiError
 from cadenza_server.events import append
-from cadenza_server.keys import message_video_key, thumbnail_key_beside
+from cadenza_server.keys import keys_of, message_video_key
 from cadenza_server.messages import (
     MessageView,
     ShownMessage,
@@ -27,7 +28,7 @@ from cadenza_server.schemas_thread import EditMessage, MessageCreated, NewMessag
 from cadenza_server.submissions import View, load_view
 from cadenza_server.tables import MediaAsset, Message, MessageRead, User, VideoMarker
 from cadenza_server.threads import unread_in
-from cadenza_server.uploads import check_resolution, check_size
+from cadenza_server.uploads import check_content_type, check_resolution, check_size
 
 EDITABLE_FOR = timedelta(minutes=15)
 _NO_URLS = UploadUrls(
@@ -123,11 +124,12 @@ def delete(ctx: Context, message_id: UUID) -> tuple[str, ...]:
             append(session, now, view.held.fact("deleted", ctx.actor.id))
             asset.deleted_at, asset.state = now, "deleted"
             session.add(asset)
+            forget(session, asset.id)
         message.text, message.deleted_at = None, now
         session.add(message)
         session.flush()
         _announce(session, ctx, message, "message.deleted")
-    return (asset.s3_key, thumbnail_key_beside(asset.s3_key)) if asset else ()
+    return keys_of(asset.s3_key) if asset else ()
 
 
 def bury_thread(session: Session, submission_id: UUID, now: datetime) -> tuple[str, ...]:
@@ -149,7 +151,8 @@ def bury_thread(session: Session, submission_id: UUID, now: datetime) -> tuple[s
     for asset in session.execute(query).scalars():
         asset.deleted_at, asset.state = now, "deleted"
         session.add(asset)
-        keys += (asset.s3_key, thumbnail_key_beside(asset.s3_key))
+        forget(session, asset.id)
+        keys += keys_of(asset.s3_key)
     return tuple(keys)
 
 
@@ -177,6 +180,7 @@ def _check(session: Session, ctx: Context, thread: View, body: NewMessage) -> No
             raise ApiError("feature_disabled", "Insufficient feature access: video_submissions")
         check_resolution(body.width, body.height)
         check_size(body.size_bytes, ctx.settings.max_upload_bytes)
+        check_content_type(body.content_type, ctx.settings)
     if body.marker_id is not None:
         marker = session.get(VideoMarker, body.marker_id)
         is_here = marker is not None and marker.submission_id == thread.submission.id
@@ -240,7 +244,7 @@ def _insert(
         submission_id=thread.submission.id,
         sender_id=ctx.actor.id,
         text=body.text or None,
-        asset_id=asset and asset.id,
+        asset_id=asset.id if asset else None,
         video_duration_seconds=body.video_duration_seconds if asset else None,
         page_number=body.page_number,
         measure_number=body.measure_number,

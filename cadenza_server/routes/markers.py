@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -30,7 +30,9 @@ from cadenza_server.schemas_thread import EditMarker, MarkerExport, MarkerOut, N
 router = APIRouter(tags=["markers"], route_class=SignedInRoute)
 _ONE = ("invalid_id", "not_found", "forbidden", "submission_deleted")
 _NEW = ("invalid", "timestamp_out_of_range", "id_conflict", "quota_exceeded")
-_REPEAT = {200: {"model": MarkerOut, "description": "A repeat: this `client_id` has its marker"}}
+_REPEAT: dict[int | str, dict[str, Any]] = {
+    200: {"model": MarkerOut, "description": "A repeat: this `client_id` has its marker"}
+}
 _TAKE = "/video-submissions/{submission_id}/markers"
 
 

@@ -24,6 +24,7 @@ from string import Formatter
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+from tests.server.talk import mark, post, say, send_video, video
 from tests.server.world import MP4, World, declared, facts
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "authorisation.md"
@@ -78,6 +79,7 @@ class Row(NamedTuple):
 
 TABLE: dict[str, Row] = {
     "GET /health": Row(ANYBODY),
+    "GET /ready": Row(ANYBODY),
     "POST /auth/login": Row(
         (),
         body={"email": "x@example.org", "password": "x"},
@@ -130,6 +132,41 @@ TABLE: dict[str, Row] = {
     "GET /review-queue": Row(SIGNED_IN, why="of one's own students"),
     "PATCH /video-submissions/{submission_id}/reviewed": Row(TEACHER),
     "DELETE /video-submissions/{submission_id}/reviewed": Row(TEACHER),
+    "GET /video-submissions/{submission_id}/messages": Row(SEE),
+    "POST /video-submissions/{submission_id}/messages": Row(PARTICIPANTS, 201, {"text": "Hm."}),
+    "GET /messages/{message_id}": Row(SEE),
+    "GET /messages/{message_id}/upload-url": Row(OWNER, given="created", why="the sender"),
+    "POST /messages/{message_id}/confirm": Row(OWNER, body=facts(MP4), why="the sender"),
+    "GET /messages/{message_id}/video-url": Row(SEE),
+    "PATCH /messages/{message_id}/read": Row(PARTICIPANTS),
+    "PATCH /messages/{message_id}": Row(
+        OWNER, body={"text": "Other words."}, why="the sender, for 15 minutes"
+    ),
+    "DELETE /messages/{message_id}": Row(OWNER, 204, why="the sender"),
+    "GET /unread": Row(SIGNED_IN, why="one's own"),
+    "GET /video-submissions/{submission_id}/markers": Row(SEE),
+    "POST /video-submissions/{submission_id}/markers": Row(
+        PARTICIPANTS,
+        201,
+        {"timestamp_ms": 1000, "text": "Here?", "marker_type": "question"},
+        why="students ask questions only",
+    ),
+    "GET /messages/{message_id}/markers": Row(SEE),
+    "POST /messages/{message_id}/markers": Row(
+        PARTICIPANTS, 201, {"timestamp_ms": 1000, "text": "Here?", "marker_type": "question"}
+    ),
+    "PATCH /markers/{marker_id}": Row(
+        OWNER,
+        body={"text": "Here!"},
+        why="words and place: the author; the status also the other side",
+    ),
+    "DELETE /markers/{marker_id}": Row(OWNER, 204, why="the author"),
+    "GET /video-submissions/{submission_id}/markers.vtt": Row(SEE),
+    "GET /video-submissions/{submission_id}/markers.csv": Row(SEE),
+    "GET /video-submissions/{submission_id}/markers.json": Row(SEE),
+    "GET /notifications": Row(SIGNED_IN, why="one's own"),
+    "PATCH /notifications/{notification_id}/read": Row(OWNER, why="whose it is"),
+    "POST /notifications/read-all": Row(SIGNED_IN, 204, why="one's own"),
 }
 
 
@@ -142,6 +179,19 @@ def _submission(world: World, given: str) -> str:
     return world.uploaded_v1() if given == "uploaded" else world.uploaded()
 
 
+def _message(world: World, given: str) -> str:
+    """One of the owner's with words, so that both sides see it, and a video."""
+    take = world.uploaded()
+    if given == "created":
+        return str(post(world, "student", take, **video(text="Soon.")).json()["message"]["id"])
+    return str(send_video(world, "student", take, text="Like this?")["id"])
+
+
+def _notification(world: World, _given: str) -> str:
+    say(world, "former_teacher", world.uploaded())
+    return str(world.ask("student", "GET", "/notifications").json()[0]["id"])
+
+
 #: placeholder → what makes the thing and gives its id.
 MAKERS: dict[str, Callable[[World, str], str]] = {
     "submission_id": _submission,
@@ -150,6 +200,9 @@ MAKERS: dict[str, Callable[[World, str], str]] = {
     "routine_id": lambda world, _given: str(world.routine_id),
     "session_id": lambda world, _given: str(world.session_id),
     "page_number": lambda _world, _given: "1",
+    "message_id": _message,
+    "marker_id": lambda world, _given: str(mark(world, "student", world.uploaded())["id"]),
+    "notification_id": _notification,
     "new_id": lambda _world, _given: str(uuid4()),
 }
 

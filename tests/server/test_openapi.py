@@ -87,12 +87,15 @@ def test_signed_in_operations_say_so(document: dict[str, Any]) -> None:
 
 def test_examples_are_valid(document: dict[str, Any]) -> None:
     from cadenza_server.schemas import NewSubmission
+    from cadenza_server.schemas_thread import NewMarker, NewMessage
 
-    examples = document["components"]["schemas"]["NewSubmission"]["examples"]
-
-    assert examples
-    for example in examples:
-        NewSubmission.model_validate(example)
+    for model in (NewSubmission, NewMessage, NewMarker):
+        examples = document["components"]["schemas"][model.__name__]["examples"]
+        assert examples
+        for example in examples:
+            assert model.model_validate(example).model_dump(exclude_unset=True).keys() == (
+                example.keys()
+            )
 
 
 def test_it_can_be_fetched(world: World) -> None:
