@@ -104,6 +104,13 @@ _FAILURES = {
     FailCode.UNSUPPORTED_MEDIA: "The server does not take it for a video.",
 }
 
+#: Where a reply fails for another reason than a take would.
+_FAILURES_OF_REPLIES = {
+    FailCode.CLIENT_TOO_OLD: "The server finds no take to answer there, or takes no replies.",
+    FailCode.FORBIDDEN: "Only the student and the present teacher may write in that thread.",
+    FailCode.SUBMISSION_DELETED: "The take it answers was deleted, or the reply itself.",
+}
+
 
 def explain(
     take: Take,
@@ -126,7 +133,8 @@ def explain(
         daemon_running: whether an uploader owns the queue.
         account: who is signed in now; None when that is not known.
     """
-    headline = f"Take {take.short_id} is {take.status.value}. {_STAGES[take.stage]}"
+    noun = "Reply" if take.kind == "message" else "Take"
+    headline = f"{noun} {take.short_id} is {take.status.value}. {_STAGES[take.stage]}"
     because, following, you_can = _situation(take, holds, now, daemon_running, account)
     return Explanation(headline, because, _tried(attempts, events), following, you_can)
 
@@ -144,6 +152,9 @@ def _situation(
         following = "Nothing more needs to happen."
         if take.stage is Stage.CONFIRMED and take.last_error:
             following = f"{take.last_error} It is tried again later; the upload itself is done."
+        if take.kind == "message":
+            thread = f"cadenza messages {take.context.parent_submission_id}"
+            return "It stands in the thread of the take it answers.", following, (thread,)
         return "The teacher can see it.", following, (f"cadenza submissions show {take.server_id}",)
     if take.status is Status.UPLOADING:
         if daemon_running:
@@ -152,7 +163,8 @@ def _situation(
         return because, "It goes on where it was as soon as an uploader runs.", (_RUN,)
     if take.status is Status.FAILED:
         assert take.fail_code is not None
-        because = f"{_FAILURES[take.fail_code]} {take.last_error or ''}".strip()
+        reasons = {**_FAILURES, **(_FAILURES_OF_REPLIES if take.kind == "message" else {})}
+        because = f"{reasons[take.fail_code]} {take.last_error or ''}".strip()
         if take.fail_code.needs_user:
             following = f"It needs you; it is also tried again {_when(take.due_at, now)}."
         else:
@@ -160,9 +172,13 @@ def _situation(
         following = _if_running(f"{following} Its files are kept.", daemon_running)
         return because, following, (retry, cancel)
     if take.hold is Hold.USER:
-        # Marked by `cancel`, which then could not tell the server (T14).
-        because = "You cancelled it, and that could not be completed."
-        return because, "Nothing happens until you cancel it again or retry it.", (cancel, retry)
+        # Marked by `cancel`, which then could not tell the server (T14). Only the server can end
+        # it, so what works now stands first.
+        because = "You cancelled it, and the server could not be told."
+        following = "It is not sent. Its files are kept until the server knows."
+        keep = f"cadenza queue retry {take.short_id}  (keep it after all, and send it)"
+        again = f"cadenza queue cancel {take.short_id}  (once the server can be reached)"
+        return because, following, (keep, "cadenza doctor  (check what cannot be reached)", again)
     held = {hold.hold: hold.why for hold in holds}
     hold: Hold | None = take.hold or next((hold for hold in _RANK if hold in held), None)
     if hold is not None:

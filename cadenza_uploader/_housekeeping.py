@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cadenza_client.errors import GoneError, NotFoundError
 from cadenza_uploader import _spool
+from cadenza_uploader._desk import desk_for
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader.errors import IllegalStepError
 
@@ -67,7 +68,7 @@ def cancel(queue: TakeQueue, take_id: str, *, client: CadenzaClient | None) -> N
     if known_as is not None and client is not None:
         # Not there is what was asked for.
         with contextlib.suppress(NotFoundError, GoneError):
-            client.submissions.delete(known_as)
+            desk_for(client, take).delete(known_as)
     _spool.remove_take(queue.home.spool, take.id)
     queue.forget(take.id)
 

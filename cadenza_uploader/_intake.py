@@ -150,7 +150,7 @@ def require_ids(context: TakeContext) -> None:
     Raises:
         ValueError: an id is not a UUID.
     """
-    for name in ("piece_id", "exercise_id", "session_id"):
+    for name in ("piece_id", "exercise_id", "session_id", "parent_submission_id"):
         value = getattr(context, name)
         if value is not None:
             try:

@@ -1,4 +1,4 @@
-"""What a worker holds in memory for one claim, and what it says to the server about a take.
+"""What a worker holds in memory for one claim.
 
 Upload URLs live here and nowhere else: they are never stored and die with the claim (I8).
 """
@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from uuid import UUID
 
-from cadenza_client import Confirmation, NewSubmission, UploadTicket
+from cadenza_client import MessageTicket, Receipt, UploadTicket
 from cadenza_uploader import _spool
 from cadenza_uploader._classify import Answer, Decision, Step
 from cadenza_uploader._faults import Fault
@@ -59,7 +58,7 @@ class Journey:
     """One claim: the take as last written, its fresh URLs, and the steps not yet in the history."""
 
     take: Take
-    ticket: UploadTicket | None = None
+    ticket: UploadTicket | MessageTicket | None = None
     refreshes: int = 0
     redone: int = 0
     md5: str | None = None
@@ -110,30 +109,8 @@ class SpooledFile:
         return _spool.open_asset(self._spool, self._asset)
 
 
-def announcement(take: Take) -> NewSubmission:
-    """The create request: the client's own id makes it idempotent (B-19)."""
-    return NewSubmission(
-        id=UUID(take.id),
-        duration_seconds=take.duration_seconds,
-        piece_id=_uuid(take.context.piece_id),
-        exercise_id=_uuid(take.context.exercise_id),
-        session_id=_uuid(take.context.session_id),
-        notes=take.context.notes,
-        page_number=take.context.page_number,
-        measure_number=take.context.measure_number,
-        measure_end=take.context.measure_end,
-        size_bytes=take.video.size_bytes,
-        sha256=take.video.sha256,
-        width=take.width,
-        height=take.height,
-        captured_at=take.captured_at.replace(microsecond=0),
-        thumbnail_size_bytes=take.thumbnail.size_bytes if take.thumbnail else None,
-    )
-
-
-def receipt_fault(confirmation: Confirmation, take: Take) -> Fault | None:
-    """A confirmation that speaks of other bytes is none (delete gate, condition b)."""
-    receipt = confirmation.receipt
+def receipt_fault(receipt: Receipt, take: Take) -> Fault | None:
+    """A receipt that speaks of other bytes is none (delete gate, condition b)."""
     if receipt.size_bytes != take.video.size_bytes:
         code = "size_mismatch"
     elif receipt.sha256 is not None and receipt.sha256 != take.video.sha256:
@@ -142,7 +119,3 @@ def receipt_fault(confirmation: Confirmation, take: Take) -> Fault | None:
         return None
     sentence = "The server confirmed other bytes than those of this take."
     return Fault(Answer("api", "confirm", code=code), sentence)
-
-
-def _uuid(text: str | None) -> UUID | None:
-    return UUID(text) if text else None

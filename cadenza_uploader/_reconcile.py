@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cadenza_client.errors import GoneError, NotFoundError, PermissionDeniedError
+from cadenza_uploader._desk import desk_for
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._states import Status
 
@@ -49,11 +50,14 @@ def reconcile(queue: TakeQueue, client: CadenzaClient) -> Reconciliation:
         server_id = take.server_id or take.id
         ours.add(server_id)
         try:
-            state = client.submissions.get(server_id).media_state
+            state = desk_for(client, take).state(server_id)
         except (NotFoundError, PermissionDeniedError):
             found["unknown"].append(take.id)
             continue
         except GoneError:
+            found["deleted"].append(take.id)
+            continue
+        if state == "deleted":
             found["deleted"].append(take.id)
             continue
         if state not in _ARRIVED:

@@ -180,6 +180,24 @@ def m003_delays(db: Database) -> None:
     db.conn.execute("ALTER TABLE takes ADD COLUMN delay_ms INTEGER NOT NULL DEFAULT 0")
 
 
+@migrations()
+def m004_replies(db: Database) -> None:
+    """Takes that answer a submission: they go the same way and end in its thread."""
+    for statement in (
+        "ALTER TABLE takes ADD COLUMN kind TEXT NOT NULL DEFAULT 'submission' "
+        "CHECK (kind IN ('submission', 'message'))",
+        "ALTER TABLE takes ADD COLUMN parent_submission_id TEXT "
+        "CHECK ((kind = 'message') = (parent_submission_id IS NOT NULL))",
+        """
+        CREATE TRIGGER takes_keep_their_kind BEFORE UPDATE OF kind, parent_submission_id ON takes
+        WHEN NEW.kind <> OLD.kind OR NEW.parent_submission_id IS NOT OLD.parent_submission_id BEGIN
+            SELECT RAISE(ABORT, 'a take answers what it was recorded for');
+        END
+        """,
+    ):
+        db.conn.execute(statement)
+
+
 _FIRST = (
     f"""
     CREATE TABLE takes (

@@ -10,11 +10,12 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from cadenza_client import CadenzaClient, Confirmation, UploadTarget
+from cadenza_client import CadenzaClient, UploadTarget
 from cadenza_client.errors import CadenzaError, CancelledUploadError, TransportError
 from cadenza_uploader import _spool
 from cadenza_uploader._classify import Action, Answer, Decision, Party, Step, classify
 from cadenza_uploader._cleaning import clean
+from cadenza_uploader._desk import Proof, desk_for
 from cadenza_uploader._faults import WORLD, Fault, fault_from
 from cadenza_uploader._journey import (
     Journey,
@@ -22,7 +23,6 @@ from cadenza_uploader._journey import (
     StuckError,
     Tried,
     World,
-    announcement,
     receipt_fault,
 )
 from cadenza_uploader._queue import Setback, TakeQueue
@@ -39,7 +39,6 @@ from cadenza_uploader.events import (
 )
 from cadenza_uploader.take import Asset, AssetKind, Attempt, Take
 
-_ARRIVED = frozenset({"uploaded", "ready"})
 #: Fresh URLs within one claim before the setback is counted like any other (O04).
 MAX_REFRESHES = 2
 #: Tries of a thumbnail before the take is confirmed without it (O16).
@@ -120,15 +119,12 @@ class Worker:
         take = journey.take
         with self._step(journey, "create", "api"):
             self._require_unchanged(take.video)
-            journey.ticket = self._client.submissions.create(
-                announcement(take), replay=take.create_sent
-            )
-        submission = journey.ticket.submission
-        assert submission is not None
+            handed_in = desk_for(self._client, take).create(take)
+        journey.ticket = handed_in.ticket
         self._world.failpoint("after_create")
-        journey.take = self._queue.registered(take, str(submission.id), attempts=journey.spent())
+        journey.take = self._queue.registered(take, handed_in.server_id, attempts=journey.spent())
         self._world.failpoint("after_registered")
-        if submission.media_state in _ARRIVED:
+        if handed_in.arrived:
             # A rebuilt queue, or a lost answer: the object is there, only its receipt is not here.
             journey.take = self._queue.stored(journey.take, "video", None, attempts=[])
 
@@ -153,12 +149,12 @@ class Worker:
         assert take.server_id is not None
         try:
             with self._step(journey, "confirm", "api"):
-                confirmation = self._ask_to_confirm(take, journey.md5)
-                if confirmation.profile == "v1" and journey.md5 is None:
+                proof = self._ask_to_confirm(take, journey.md5)
+                if proof.profile == "v1" and journey.md5 is None:
                     # Only the store can tell what it holds, and only in MD5: prove it (W10).
                     journey.md5 = _spool.md5_of(self._queue.home.spool, take.video)
-                    confirmation = self._ask_to_confirm(take, journey.md5)
-                mismatch = receipt_fault(confirmation, take)
+                    proof = self._ask_to_confirm(take, journey.md5)
+                mismatch = receipt_fault(proof.receipt, take)
                 if mismatch is not None:
                     raise self._judge(journey, mismatch)
         except StuckError as stuck:
@@ -166,19 +162,13 @@ class Worker:
                 raise
             return
         self._world.failpoint("after_confirm")
-        receipt = confirmation.receipt.model_dump(mode="json")
+        receipt = proof.receipt.model_dump(mode="json")
         journey.take = self._queue.confirmed(take, receipt, attempts=journey.spent())
         self._world.failpoint("after_confirmed")
 
-    def _ask_to_confirm(self, take: Take, md5: str | None) -> Confirmation:
+    def _ask_to_confirm(self, take: Take, md5: str | None) -> Proof:
         assert take.server_id is not None
-        return self._client.submissions.confirm(
-            take.server_id,
-            size_bytes=take.video.size_bytes,
-            sha256=take.video.sha256,
-            md5=md5,
-            thumbnail=bool(take.thumbnail and take.thumbnail.stored),
-        )
+        return desk_for(self._client, take).confirm(take, take.server_id, md5)
 
     def _offer_thumbnail(self, journey: Journey) -> None:
         thumbnail = journey.take.thumbnail
@@ -233,7 +223,7 @@ class Worker:
         if ticket is None:
             assert journey.take.server_id is not None
             with self._step(journey, "urls", "api"):
-                ticket = self._client.submissions.upload_urls(journey.take.server_id)
+                ticket = desk_for(self._client, journey.take).urls(journey.take.server_id)
             journey.ticket = ticket
         target = ticket.video if kind == "video" else ticket.thumbnail
         if target is None:
@@ -265,10 +255,10 @@ class Worker:
         take = journey.take
         assert take.server_id is not None
         try:
-            confirmation = self._ask_to_confirm(take, None)
+            proof = self._ask_to_confirm(take, None)
         except CadenzaError:
             return False
-        if receipt_fault(confirmation, take) is not None:
+        if receipt_fault(proof.receipt, take) is not None:
             return False
         take = self._queue.stored(take, "video", None, attempts=journey.spent())
         journey.take = take

@@ -27,9 +27,12 @@ __all__ = [
     "Take",
     "TakeContext",
     "TakeEvent",
+    "TakeKind",
 ]
 
 AssetKind = Literal["video", "thumbnail"]
+#: A take of the student's own, or a reply in a submission's thread.
+TakeKind = Literal["submission", "message"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class TakeContext:
-    """What the take is about (F000-42, F001-12). The server wants at least one id (B-20)."""
+    """What the take is about (F000-42, F001-12). The server wants at least one id (B-20).
+
+    With `parent_submission_id` it is a reply in that submission's thread, by teacher or student,
+    and `notes` are the text it says; piece, exercise and session are then the submission's own.
+    """
 
     piece_id: str | None = None
     exercise_id: str | None = None
@@ -55,6 +62,7 @@ class TakeContext:
     measure_number: int | None = None
     measure_end: int | None = None
     notes: str | None = None
+    parent_submission_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,11 @@ class Take:
     receipt: dict[str, Any] | None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def kind(self) -> TakeKind:
+        """Whether it becomes a submission or a message in a thread."""
+        return "submission" if self.context.parent_submission_id is None else "message"
 
     @property
     def short_id(self) -> str:

@@ -70,6 +70,8 @@ def waiting_words(
         if take.fail_code is not None and not take.fail_code.needs_user:
             return f"tried again by itself: {cause}"
         return f"needs you: {cause}"
+    if take.hold is Hold.USER:
+        return "cancelled by you; the server does not know yet"
     hold = take.hold or (holds[0].hold if holds else None)
     if hold is not None:
         return hold_words(hold)
@@ -84,6 +86,7 @@ def context_words(context: TakeContext, titles: Mapping[str, str] | None = None)
         ("piece", context.piece_id),
         ("exercise", context.exercise_id),
         ("session", context.session_id),
+        ("reply to", context.parent_submission_id),
     )
     known = titles or {}
     words = [known.get(value, f"{name} {value[:8]}") for name, value in named if value]
@@ -105,14 +108,17 @@ def passage_words(page: int | None, measure: int | None, measure_end: int | None
 def take_document(take: Take) -> dict[str, Any]:
     """A take as JSON. Sizes are bytes, times UTC (W2).
 
-    Keys: id, status, stage, hold, needs_user, fail_code, last_error_code, last_error, attempts,
-    next_try_at, piece_id, exercise_id, session_id, page_number, measure_number, measure_end,
-    notes, duration_seconds, duration_ms, width, height, size_bytes, video_bytes, sha256,
-    captured_at, created_at, updated_at, source_path, delete_source, submission_id, receipt.
+    Keys: id, kind, status, stage, hold, needs_user, fail_code, last_error_code, last_error,
+    attempts, next_try_at, piece_id, exercise_id, session_id, parent_submission_id, page_number,
+    measure_number, measure_end, notes, duration_seconds, duration_ms, width, height, size_bytes,
+    video_bytes, sha256, captured_at, created_at, updated_at, source_path, delete_source,
+    submission_id, message_id, receipt. A reply has the kind `message`, and `message_id` where a
+    take has `submission_id`.
     """
     context = take.context
     return {
         "id": take.id,
+        "kind": take.kind,
         "status": take.status.value,
         "stage": take.stage.word,
         "hold": take.hold.value if take.hold else None,
@@ -125,6 +131,7 @@ def take_document(take: Take) -> dict[str, Any]:
         "piece_id": context.piece_id,
         "exercise_id": context.exercise_id,
         "session_id": context.session_id,
+        "parent_submission_id": context.parent_submission_id,
         "page_number": context.page_number,
         "measure_number": context.measure_number,
         "measure_end": context.measure_end,
@@ -141,7 +148,8 @@ def take_document(take: Take) -> dict[str, Any]:
         "updated_at": _words.utc(take.updated_at),
         "source_path": take.source_path,
         "delete_source": take.delete_source,
-        "submission_id": take.server_id,
+        "submission_id": take.server_id if take.kind == "submission" else None,
+        "message_id": take.server_id if take.kind == "message" else None,
         "receipt": take.receipt,
     }
 

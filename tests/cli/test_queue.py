@@ -130,11 +130,21 @@ def test_ls_filters_and_limits(cadenza: Cadenza, queue: TakeQueue) -> None:
     assert "pending, uploading, uploaded, failed" in wrong.stderr
 
 
+def test_a_cancel_that_the_server_does_not_know_of_is_no_pause(
+    cadenza: Cadenza, queue: TakeQueue
+) -> None:
+    queue.mark_for_removal(add_take(queue).id)
+    assert "cancelled by you" in cadenza("queue", "ls").lines[1]
+
+
 def test_the_take_document_has_these_keys_and_shapes(cadenza: Cadenza, queue: TakeQueue) -> None:
     take = _uploaded(queue)
     (document,) = cadenza("queue", "ls", "--json").document["takes"]
     assert document == {
         "id": take.id,
+        "kind": "submission",
+        "parent_submission_id": None,
+        "message_id": None,
         "status": "uploaded",
         "stage": "confirmed",
         "hold": None,

@@ -224,11 +224,11 @@ def _() -> None:
 @mutant("shares-one-id", "happy-many-50 poison-does-not-block")
 def _() -> None:
     """Every recording has the same id."""
-    from cadenza_uploader import _worker
-    from cadenza_uploader._journey import announcement
+    from cadenza_uploader import _desk
+    from cadenza_uploader._desk import announcement
 
     one = UUID(int=7, version=4)
-    patch(_worker, "announcement", lambda take: announcement(take).model_copy(update={"id": one}))
+    patch(_desk, "announcement", lambda take: announcement(take).model_copy(update={"id": one}))
 
 
 @mutant("sends-as-anyone", "other-user-signs-in")

@@ -204,6 +204,9 @@ def uploading(path: Path) -> Status:
         except UploaderError as error:
             assert_type(error.code, str)
             raise
+        answer = TakeContext(parent_submission_id="6f0c", notes="Like this.")
+        enqueue(queue, path, answer, account=current_account(settings, store), settings=settings)
+        assert_type(intake.take.kind, Literal["submission", "message"])
         daemon = Daemon(
             queue,
             connect=lambda: connect(settings, store),

@@ -19,6 +19,10 @@ from cadenza_client import (
     CadenzaClient,
     Confirmation,
     Health,
+    Message,
+    MessageConfirmation,
+    MessageTicket,
+    NewMessage,
     NewSubmission,
     Receipt,
     StoredObject,
@@ -54,6 +58,9 @@ class FakeServer:
     on: dict[Op, list[Callable[[], None]]] = field(default_factory=lambda: defaultdict(list))
     assigns_ids: bool = False
     user_id: int = 7
+    threads: set[UUID] = field(default_factory=set)
+    messages: dict[UUID, Message] = field(default_factory=dict)
+    said: dict[UUID, NewMessage] = field(default_factory=dict)
 
     def fail(self, op: Op, nth: int, fault: BaseException | Callable[[], None]) -> None:
         """Let the nth call of `op` (from 1) end with `fault`."""
@@ -99,6 +106,13 @@ class FakeClient:
         self.server = server
         self.submissions = SimpleNamespace(
             create=self._create, upload_urls=self._urls, confirm=self._confirm, delete=self._delete
+        )
+        self.messages = SimpleNamespace(
+            create=self._say,
+            upload_urls=self._message_urls,
+            confirm=self._confirm_message,
+            get=self._message,
+            delete=self._unsay,
         )
         self.auth = SimpleNamespace(me=self._me)
         self.closed = False
@@ -199,31 +213,97 @@ class FakeClient:
             raise e.NotFoundError("no such submission", status_code=404, code="not_found")
         receipt = self.server.confirmed.get(key)
         if receipt is None:
-            data = self.server.objects.get(f"video/{submission_id}")
-            if data is None:
-                raise e.NotUploadedYetError("nothing", status_code=409, code="not_uploaded_yet")
-            if len(data) != size_bytes:
-                raise e.SizeMismatchError("other size", status_code=409, code="size_mismatch")
-            if hashlib.sha256(data).hexdigest() != sha256:
-                raise e.ChecksumMismatchError(
-                    "other bytes", status_code=409, code="checksum_mismatch"
-                )
-            receipt = Receipt(
-                asset_id=key,
-                s3_key=submission.s3_key,
-                size_bytes=size_bytes,
-                sha256=sha256,
-                etag='"etag"',
-                verified="sha256",
-                confirmed_at=AT,
-                key_id="k1",
-                signature="signed",
-            )
-            self.server.confirmed[key] = receipt
+            receipt = self._receipt(submission_id, submission.s3_key, size_bytes, sha256)
         after()
         return Confirmation(submission=submission, receipt=receipt, profile="v2")
+
+    def _receipt(self, name: str, s3_key: str, size_bytes: int, sha256: str) -> Receipt:
+        data = self.server.objects.get(f"video/{name}")
+        if data is None:
+            raise e.NotUploadedYetError("nothing", status_code=409, code="not_uploaded_yet")
+        if len(data) != size_bytes:
+            raise e.SizeMismatchError("other size", status_code=409, code="size_mismatch")
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise e.ChecksumMismatchError("other bytes", status_code=409, code="checksum_mismatch")
+        receipt = Receipt(
+            asset_id=UUID(name),
+            s3_key=s3_key,
+            size_bytes=size_bytes,
+            sha256=sha256,
+            etag='"etag"',
+            verified="sha256",
+            confirmed_at=AT,
+            key_id="k1",
+            signature="signed",
+        )
+        self.server.confirmed[UUID(name)] = receipt
+        return receipt
 
     def _delete(self, submission_id: str) -> None:
         self.server.reached("delete")()
         if self.server.submissions.pop(UUID(submission_id), None) is None:
             raise e.NotFoundError("no such submission", status_code=404, code="not_found")
+
+    # ── replies ────────────────────────────────────────────────────────────────────────────────
+
+    def _say(self, submission_id: str, new: NewMessage) -> MessageTicket:
+        after = self.server.reached("create")
+        if UUID(submission_id) not in self.server.threads:
+            raise e.NotFoundError("no such take", status_code=404, code="not_found")
+        if self.server.said.get(new.id, new) != new:
+            raise e.IdConflictError("other data", status_code=409, code="id_conflict")
+        message = self.server.messages.setdefault(
+            new.id,
+            Message(
+                id=new.id,
+                submission_id=UUID(submission_id),
+                sender_id=self.server.user_id,
+                text=new.text,
+                video_s3_key=f"video/{new.id}",
+                media_state="awaiting_upload",
+                created_at=AT,
+            ),
+        )
+        self.server.said[new.id] = new
+        after()
+        return self._message_ticket(message, new.id)
+
+    def _message_ticket(self, message: Message | None, message_id: UUID) -> MessageTicket:
+        ticket = self._ticket(None, message_id)
+        if message and message.id in self.server.confirmed:
+            message = message.model_copy(update={"media_state": "uploaded"})
+        return MessageTicket(
+            message=message, video=ticket.video, thumbnail=ticket.thumbnail,
+            received_at_monotonic=0.0,
+        )  # fmt: skip
+
+    def _message(self, message_id: str) -> Message:
+        message = self.server.messages.get(UUID(message_id))
+        if message is None:
+            raise e.NotFoundError("no such message", status_code=404, code="not_found")
+        state = "uploaded" if message.id in self.server.confirmed else message.media_state
+        return message.model_copy(update={"media_state": state})
+
+    def _message_urls(self, message_id: str, *, only: str | None = None) -> MessageTicket:
+        self.server.reached("urls")()
+        if self._message(message_id).media_state == "uploaded":
+            raise e.AlreadyUploadedError("there", status_code=409, code="already_uploaded")
+        return self._message_ticket(None, UUID(message_id))
+
+    def _confirm_message(
+        self, message_id: str, *, size_bytes: int, sha256: str, thumbnail: bool
+    ) -> MessageConfirmation:
+        after = self.server.reached("confirm")
+        message = self._message(message_id)
+        receipt = self.server.confirmed.get(message.id) or self._receipt(
+            message_id, message.video_s3_key or "", size_bytes, sha256
+        )
+        after()
+        return MessageConfirmation(message=message, receipt=receipt)
+
+    def _unsay(self, message_id: str) -> None:
+        self.server.reached("delete")()
+        message = self._message(message_id)
+        self.server.messages[message.id] = message.model_copy(
+            update={"text": None, "media_state": None, "deleted_at": AT}
+        )

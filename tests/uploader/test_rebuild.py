@@ -121,9 +121,10 @@ def next_version() -> Migrations:
     steps(name="m001_takes")(_schema.m001_takes)
     steps(name="m002_watched")(_schema.m002_watched)
     steps(name="m003_delays")(_schema.m003_delays)
+    steps(name="m004_replies")(_schema.m004_replies)
 
     @steps()
-    def m004_colour(db: Database) -> None:
+    def m005_colour(db: Database) -> None:
         db.conn.execute("ALTER TABLE takes ADD COLUMN colour TEXT")
 
     return steps
@@ -135,7 +136,7 @@ def test_an_upgrade_keeps_a_copy_of_the_old_queue(home: Home, clock: Clock) -> N
     db = _schema.connect(home, steps=next_version())
     assert "colour" in {column.name for column in db["takes"].columns}
     db.conn.close()
-    copy = home.path / "queue.db.before-m004_colour"
+    copy = home.path / "queue.db.before-m005_colour"
     shell = sqlite3.connect(copy)
     assert shell.execute("SELECT count(*) FROM takes").fetchone() == (1,)
     shell.close()
@@ -153,7 +154,7 @@ def test_a_failed_upgrade_changes_nothing(home: Home, clock: Clock) -> None:
     steps = next_version()
 
     @steps()
-    def m005_breaks(db: Database) -> None:
+    def m006_breaks(db: Database) -> None:
         db.conn.execute("ALTER TABLE takes ADD COLUMN shape TEXT")
         raise RuntimeError("killed")
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from cadenza_client import errors as e
+from cadenza_uploader._desk import announcement
 from cadenza_uploader._home import Home
-from cadenza_uploader._journey import World, announcement
+from cadenza_uploader._journey import World
 from cadenza_uploader._queue import TakeQueue
 from cadenza_uploader._settings import Settings
 from cadenza_uploader._settlement import Carried

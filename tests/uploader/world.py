@@ -49,6 +49,7 @@ def new_take(
     source_path: str | None = None,
     size_bytes: int = 4000,
     piece_id: str = PIECE,
+    reply_to: str | None = None,
 ) -> NewTake:
     """Files published in the spool and the description of their row; no row yet."""
     take_id = str(uuid.UUID(int=seed, version=4))
@@ -62,7 +63,11 @@ def new_take(
         new = NewTake(
             id=take_id,
             account=account,
-            context=TakeContext(piece_id=piece_id, notes=f"take {seed}"),
+            context=TakeContext(
+                piece_id=None if reply_to else piece_id,
+                notes=f"take {seed}",
+                parent_submission_id=reply_to,
+            ),
             assets=tuple(assets),
             duration_ms=5000,
             duration_seconds=5,
@@ -86,6 +91,7 @@ def add_take(
     thumbnail: bool = True,
     delete_source: bool = False,
     source_path: str | None = None,
+    reply_to: str | None = None,
 ) -> Take:
     """A durable take in the queue."""
     new = new_take(
@@ -96,6 +102,7 @@ def add_take(
         thumbnail=thumbnail,
         delete_source=delete_source,
         source_path=source_path,
+        reply_to=reply_to,
     )
     return queue.add(new)
 
