@@ -6,20 +6,27 @@ from datetime import datetime
 
 from cadenza_server.assets import Held
 from cadenza_server.database import Session
+from cadenza_server.derivatives.wanting import want
 from cadenza_server.outbox import Announcement, announce, in_thread
+from cadenza_server.settings import ServerSettings
 from cadenza_server.submissions import load_title
 from cadenza_server.tables import Message
 
 
-def follow_arrival(session: Session, held: Held, at: datetime, *, is_first: bool) -> None:
-    """Tell of a take that has arrived; within the transaction that confirms it.
+def follow_arrival(
+    session: Session, settings: ServerSettings, held: Held, at: datetime, *, is_first: bool
+) -> None:
+    """Tell of a video that has arrived, and have made of it what is to be made.
 
     Args:
-        session: of the change.
+        session: of the transaction that confirms it.
+        settings: whether derivatives are made here.
         held: the bytes, and the thread they are part of.
         at: when.
         is_first: False for bytes that replaced earlier ones (a v1 client sent again).
     """
+    if settings.derivatives == "on":
+        want(session, held.asset, at)
     if is_first and held.asset.kind == "take":
         # Who wanted to watch did not send it: the take is the student's, also when found lazily.
         submission_id = held.submission_id

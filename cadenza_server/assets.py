@@ -15,6 +15,7 @@ from sqlmodel import col
 
 from cadenza_server.database import Database, Session
 from cadenza_server.events import Fact
+from cadenza_server.keys import video_key_of_upload
 from cadenza_server.tables import MediaAsset, Message, VideoSubmission
 from cadenza_server.uploads import is_frozen
 
@@ -64,12 +65,14 @@ def find_held(session: Session, asset_id: UUID) -> Held | None:
 
 def is_sealed(db: Database, key: str) -> bool:
     """Whether the object under this key is settled: nothing may replace it (SEC-08)."""
-    video_key = key.removesuffix("_thumb.jpg") + ".mp4" if key.endswith("_thumb.jpg") else key
+    is_thumbnail = key.endswith("_thumb.jpg")
+    video_key = key.removesuffix("_thumb.jpg") + ".mp4" if is_thumbnail else key
+    video_key = video_key_of_upload(video_key)
     with db.reading() as session:
         held = _first(session, col(MediaAsset.s3_key) == video_key)
     if held is None:
         return False
-    return held.is_frozen if key == video_key else held.asset.thumbnail_s3_key == key
+    return held.asset.thumbnail_s3_key == key if is_thumbnail else held.is_frozen
 
 
 def _first(session: Session, condition: ColumnElement[bool]) -> Held | None:

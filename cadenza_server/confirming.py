@@ -16,7 +16,7 @@ from cadenza_server.context import Context
 from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
 from cadenza_server.events import Fact, append
-from cadenza_server.keys import thumbnail_key_beside
+from cadenza_server.keys import thumbnail_key_beside, upload_key
 from cadenza_server.receipts import Receipt, issue_receipt
 from cadenza_server.schemas import Confirm
 from cadenza_server.sniff import SNIFF_BYTES, is_jpeg
@@ -125,8 +125,9 @@ def _look(ctx: Context, held: Held, *, thumbnail: bool) -> _Seen:
     asset, storage = held.asset, ctx.storage
     video, start = None, b""
     if not held.is_frozen:
-        video = storage.head(asset.s3_key)
-        start = storage.read_start(asset.s3_key, SNIFF_BYTES) if video else b""
+        sent = upload_key(asset.s3_key, asset.content_type)
+        video = storage.head(sent)
+        start = storage.read_start(sent, SNIFF_BYTES) if video else b""
     key = thumbnail_key_beside(asset.s3_key)
     # A thumbnail never makes a take fail: one that is missing or no JPEG is just not shown (B-10).
     wanted = thumbnail and asset.thumbnail_s3_key is None
@@ -185,7 +186,7 @@ def _settle(session: Session, ctx: Context, held: Held, seen: _Seen, *, by: str)
         asset.state, asset.state_reason = "uploaded", None
         if not is_same:
             is_first, asset.confirmed_at = asset.confirmed_at is None, ctx.now()
-            follow_arrival(session, held, asset.confirmed_at, is_first=is_first)
+            follow_arrival(session, ctx.settings, held, asset.confirmed_at, is_first=is_first)
         if not is_same or asset.confirmed_by != by:
             asset.confirmed_by = by
             name = "confirmed" if by == "client" else "lazy_confirmed"

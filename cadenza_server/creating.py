@@ -15,7 +15,7 @@ from cadenza_server.context import Context
 from cadenza_server.database import Session, insert_row
 from cadenza_server.errors import ApiError
 from cadenza_server.events import append
-from cadenza_server.keys import thumbnail_key_beside, video_key
+from cadenza_server.keys import is_webm, thumbnail_key_beside, upload_key, video_key
 from cadenza_server.outbox import announce, in_thread
 from cadenza_server.presenting import present_alone, present_one
 from cadenza_server.reference import visible_context
@@ -23,6 +23,7 @@ from cadenza_server.schemas import NewSubmission, SubmissionCreated, UploadUrls
 from cadenza_server.submissions import Shown, View, load_view
 from cadenza_server.tables import MediaAsset, VideoSubmission, metadata
 from cadenza_server.uploads import (
+    check_content_type,
     check_resolution,
     check_size,
     thumbnail_promise,
@@ -97,7 +98,8 @@ def upload_urls(ctx: Context, held: Held, *, only: str | None = None) -> UploadU
     frozen = held.is_frozen
     video = thumbnail = None
     if only != "thumbnail" and not frozen:
-        video = ctx.storage.presign_put(asset.s3_key, video_promise(asset), expires_in=expires_in)
+        sent = upload_key(asset.s3_key, asset.content_type)
+        video = ctx.storage.presign_put(sent, video_promise(asset), expires_in=expires_in)
     if only != "video" and not (asset.thumbnail_s3_key and frozen):
         key = thumbnail_key_beside(asset.s3_key)
         promise = thumbnail_promise(asset)
@@ -120,11 +122,14 @@ def _check_request(ctx: Context, body: NewSubmission) -> None:
         raise ApiError("context_required")  # B-20
     check_resolution(body.width, body.height)
     check_size(body.size_bytes, ctx.settings.max_upload_bytes)
+    check_content_type(body.content_type, ctx.settings)
 
 
 def _fingerprint(body: NewSubmission) -> str:
     """Tells the same request from another one with the same id."""
-    return hashlib.sha256(body.model_dump_json(exclude={"id"}).encode()).hexdigest()
+    # An MP4 is what a request meant that said nothing of it, from before one could.
+    left_out = {"id"} if is_webm(body.content_type) else {"id", "content_type"}
+    return hashlib.sha256(body.model_dump_json(exclude=left_out).encode()).hexdigest()
 
 
 def _find_replay(
@@ -149,6 +154,7 @@ def _insert(
         id=submission_id,
         owner_id=ctx.actor.id,
         s3_key=video_key(ctx.settings.key_prefix, ctx.actor.id, submission_id),
+        content_type=body.content_type,
         declared_size=body.size_bytes,
         declared_sha256=body.sha256,
         declared_thumbnail_size=body.thumbnail_size_bytes,

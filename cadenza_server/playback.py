@@ -12,9 +12,10 @@ from cadenza_server.assets import Holder
 from cadenza_server.confirming import confirm_lazily
 from cadenza_server.context import Context
 from cadenza_server.database import Session
+from cadenza_server.derivatives.wanting import forget, load_made
 from cadenza_server.errors import ApiError
 from cadenza_server.events import Fact, append
-from cadenza_server.keys import thumbnail_key_beside
+from cadenza_server.keys import is_webm, keys_of
 from cadenza_server.messaging import bury_thread
 from cadenza_server.outbox import announce, in_thread
 from cadenza_server.schemas import EventOut, Playback
@@ -49,15 +50,22 @@ def playback(ctx: Context, load: Callable[[Session], Watchable], *, download: bo
         loaded = load(session)
         held = loaded.held
         _check_playable(held.asset)
+        made = load_made(session, held.asset.id)
         fact = held.fact("playback_url_issued", ctx.actor.id, {"download": download})
         append(session, ctx.now(), fact)
     asset, expires_in = held.asset, ctx.settings.upload_url_expires_seconds
     name = loaded.download_name if download else None
-    key = asset.thumbnail_s3_key
+
+    def signed(key: str | None) -> str | None:
+        return ctx.storage.presign_get(key, expires_in=expires_in) if key else None
+
     return Playback(
         video_url=ctx.storage.presign_get(asset.s3_key, expires_in=expires_in, download_name=name),
-        thumbnail_url=ctx.storage.presign_get(key, expires_in=expires_in) if key else None,
+        thumbnail_url=signed(asset.thumbnail_s3_key),
         expires_in=expires_in,
+        storyboard_url=signed(asset.storyboard_key),
+        waveform_url=signed(asset.waveform_key),
+        derivatives=made.wire(asset),
     )
 
 
@@ -85,6 +93,7 @@ def delete_submission(ctx: Context, submission_id: UUID) -> tuple[str, ...]:
         now = ctx.now()
         view.submission.deleted_at = view.asset.deleted_at = now
         view.asset.state = "deleted"
+        forget(session, view.asset.id)
         of_thread = bury_thread(session, submission_id, now)
         view.submission.notes = None  # deleted is deleted; the tombstone says only that it was
         session.add_all([view.submission, view.asset])
@@ -93,7 +102,7 @@ def delete_submission(ctx: Context, submission_id: UUID) -> tuple[str, ...]:
         announce(
             session, now, in_thread(session, "submission.deleted", ctx.actor.id, submission_id)
         )
-    return view.asset.s3_key, thumbnail_key_beside(view.asset.s3_key), *of_thread
+    return *keys_of(view.asset.s3_key), *of_thread
 
 
 def load_events(ctx: Context, submission_id: UUID) -> list[EventOut]:
@@ -116,3 +125,6 @@ def _check_playable(asset: MediaAsset) -> None:
         raise ApiError("unsupported_media")
     if state not in ("uploaded", "ready"):
         raise ApiError("not_uploaded_yet")
+    if is_webm(asset.content_type) and asset.normalised_at is None:
+        sentence = "The video has arrived and is being prepared."
+        raise ApiError("not_uploaded_yet", sentence, fields={"preparing": True})

@@ -23,6 +23,7 @@ _BIG = 2**53  # JSON's safe integers; the real limits are rules with codes of th
 
 MediaState = Literal["awaiting_upload", "uploaded", "ready", "invalid", "expired", "deleted"]
 Source = Literal["camera", "desktop", "live", "import", "reconcile"]
+ContentType = Literal["video/mp4", "video/webm"]
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Sha256 = Annotated[
     str,
@@ -71,6 +72,12 @@ class Health(Answer):
     version: str
     time: Timestamp
     profiles: list[Literal["v1", "v2"]] = ["v1", "v2"]
+
+
+class Ready(Answer):
+    """The worker can do its work."""
+
+    status: Literal["ready"] = "ready"
 
 
 class Login(RequestBody):
@@ -248,6 +255,9 @@ class NewSubmission(RequestBody):
     id: UUID | None = Field(default=None, description="made by the client; repeats are safe (B-19)")
     size_bytes: Annotated[int, Field(strict=True, ge=1, le=_BIG)] | None = None
     sha256: Sha256 | None = None
+    content_type: ContentType = Field(
+        default="video/mp4", description="a WebM becomes an MP4 here before it can be watched"
+    )
     width: Annotated[int, Field(strict=True, ge=1, le=100_000)] | None = None
     height: Annotated[int, Field(strict=True, ge=1, le=100_000)] | None = None
     captured_at: AwareDatetime | None = None
@@ -348,8 +358,34 @@ class Playback(Answer):
     video_url: str = Field(repr=False)
     thumbnail_url: str | None = Field(repr=False)
     expires_in: int
-    storyboard_url: str | None = None
-    waveform_url: str | None = None
+    storyboard_url: str | None = Field(default=None, repr=False)
+    waveform_url: str | None = Field(default=None, repr=False)
+    derivatives: dict[str, Any] = Field(
+        default_factory=dict,
+        description="facts of what is ready: storyboard, waveform, loudness; fps and duration_ms",
+        examples=[
+            {
+                "storyboard": {
+                    "columns": 10,
+                    "rows": 5,
+                    "count": 45,
+                    "tile_width": 160,
+                    "tile_height": 90,
+                    "interval_ms": 1000,
+                },
+                "waveform": {"has_audio": True, "interval_ms": 45, "count": 1000},
+                "loudness": {
+                    "has_audio": True,
+                    "integrated_lufs": -18.4,
+                    "range_lu": 6.1,
+                    "peak_db": -2.3,
+                    "silent_share": 0.04,
+                },
+                "fps": 30.0,
+                "duration_ms": 45013,
+            }
+        ],
+    )
 
 
 class EventOut(Answer):

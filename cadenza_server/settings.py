@@ -80,6 +80,11 @@ class ServerSettings(StorageSettings, OperationsSettings):
         default=None, ge=1, description="quota of new takes for one student in 24 h; None: no quota"
     )
 
+    derivatives: Literal["on", "off"] = Field(
+        default="on",
+        description="make storyboards, waveforms and loudness facts, and an MP4 of a WebM",
+    )
+
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     rate_auth_per_minute: int | None = Field(default=None, ge=1)
     rate_write_per_minute: int | None = Field(default=None, ge=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cadenza_server.errors import ApiError
+from cadenza_server.keys import is_webm
+from cadenza_server.settings import ServerSettings
 from cadenza_server.sniff import is_video
 from cadenza_server.storage import PutPromise, StoredObject
 from cadenza_server.tables import MediaAsset
@@ -32,6 +34,7 @@ def is_v2(asset: MediaAsset) -> bool:
         asset.declared_size is not None
         or asset.declared_sha256 is not None
         or asset.confirmed_by == "client"
+        or is_webm(asset.content_type)
     )
 
 
@@ -89,6 +92,16 @@ def check_resolution(width: int | None, height: int | None) -> None:
             f"The take is {width} × {height}; at most {LONG_SIDE} × {SHORT_SIDE} is taken.",
             fields={"width": width, "height": height, "max": [LONG_SIDE, SHORT_SIDE]},
         )
+
+
+def check_content_type(content_type: str, settings: ServerSettings) -> None:
+    """Refuse a WebM where no MP4 would be made of it: few browsers could play it.
+
+    Raises:
+        ApiError: `unsupported_media`.
+    """
+    if is_webm(content_type) and settings.derivatives == "off":
+        raise ApiError("unsupported_media", "This server takes MP4 only.")
 
 
 def check_size(size_bytes: int | None, max_bytes: int) -> None:

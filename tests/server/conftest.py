@@ -90,7 +90,9 @@ def make_world(new_database: NewDatabase, tmp_path: Path) -> Iterator[Callable[.
             data_dir.mkdir()
             clock = FakeClock()
             app = create_app(
-                ServerSettings(**{"data_dir": data_dir, "db": new_database(), **settings}),
+                ServerSettings(
+                    **{"data_dir": data_dir, "db": new_database(), "derivatives": "off", **settings}
+                ),
                 clock=clock,
                 monotonic=clock.monotonic,
             )
