@@ -77,7 +77,9 @@ def read_cursor(cursor: str, kinds: Sequence[type]) -> list[Any]:
         marked = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         return [_unmark(value, kind) for value, kind in zip(marked, kinds, strict=True)]
     except (binascii.Error, ValueError, TypeError):
-        raise ApiError("invalid", "The cursor is not one of this list's.") from None
+        raise ApiError(
+            "invalid", "The cursor is not one of this list's.", fields={"cursor": "unknown"}
+        ) from None
 
 
 def add_page_headers(
