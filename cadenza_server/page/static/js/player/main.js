@@ -216,15 +216,17 @@ class Page {
   // ── markers ────────────────────────────────────────────────────────────────
 
   show() {
-    if (!this.list) return;
-    const markers = this.store.allMarkers();
+    if (!this.thread) return;
+    const { root, store } = this;
+    const markers = store.allMarkers();
+    const messages = store.allMessages();
     this.scrubber.showMarkers(markers, this.moments.selectedId);
     this.list.show(markers, this.moments.selectedId);
     this.moments.showActive();
-    this.thread.show(this.store.allMessages());
-    part(this.root, "no-markers").hidden = markers.length > 0;
-    part(this.root, "marker-count").textContent = markers.length ? String(markers.length) : "";
-    part(this.root, "no-messages").hidden = this.store.allMessages().length > 0;
+    this.thread.show(messages, store.loaded.messages);
+    part(root, "no-markers").hidden = !store.loaded.markers || markers.length > 0;
+    part(root, "marker-count").textContent = markers.length ? String(markers.length) : "";
+    part(root, "no-messages").hidden = !store.loaded.messages || messages.length > 0;
   }
 
   refused(item, error) {

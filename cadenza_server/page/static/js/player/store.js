@@ -28,14 +28,17 @@ export class Store {
     this.markers = [];
     this.messages = [];
     this.waiting = []; // items of the outbox
+    this.loaded = { markers: false, messages: false };
   }
 
   setMarkers(markers) {
+    this.loaded.markers = true;
     this.markers = inOrder(markers);
     this.onChange();
   }
 
   setMessages(messages) {
+    this.loaded.messages = true;
     this.messages = messages;
     this.onChange();
   }

@@ -4,6 +4,14 @@ import { el, icon } from "../parts.js";
 import { TakeMedia } from "./media.js";
 import { firstUnread, lastSeen, mayEdit, whenText } from "./when.js";
 
+/** Why the video of a message can't be played now; null when it can. */
+export function waitingFor({ media_state: state, derivatives = [] }) {
+  const mp4 = derivatives.find(({ kind }) => kind === "normalise");
+  if (state === "invalid" || mp4?.state === "failed") return "This video can't be played.";
+  if (!["uploaded", "ready"].includes(state)) return "The video is on the way.";
+  return mp4 && mp4.state !== "ready" ? "The video is being prepared." : null;
+}
+
 export class Thread {
   /** @param {object} hooks `api`, `onEdit(message, text)`, `onDelete(message)`, `onMarker(id)`, `markerLabel(id)`. */
   constructor(root, { api, ...hooks }) {
@@ -15,8 +23,9 @@ export class Thread {
     this.shown = new Map(); // id → what is drawn, so that a playing video is left alone
   }
 
-  show(messages) {
-    if (this.unreadFrom === undefined) this.unreadFrom = firstUnread(messages)?.id ?? null;
+  /** @param {boolean} loaded false while only what waits in the outbox is known. */
+  show(messages, loaded) {
+    if (loaded && this.unreadFrom === undefined) this.unreadFrom = firstUnread(messages)?.id ?? null;
     const seen = lastSeen(messages);
     const nodes = [];
     for (const message of messages) {
@@ -80,10 +89,8 @@ export class Thread {
   #video(message) {
     const hasVideo = message.video_s3_key || message.media_state;
     if (!hasVideo) return null;
-    if (!["uploaded", "ready"].includes(message.media_state)) {
-      const text = message.media_state === "invalid" ? "This video can't be played." : "The video is on the way.";
-      return el("p", { class: "bubble-wait" }, text);
-    }
+    const wait = waitingFor(message);
+    if (wait) return el("p", { class: "bubble-wait" }, wait);
     const box = el("div", { class: "bubble-video" });
     const seconds = message.video_duration_seconds;
     const length = seconds ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}` : "";
