@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -141,7 +142,7 @@ def read_facts(path: Path) -> Facts:
         counted = end - origin
         seconds = told if is_mp4 and 0 < told <= counted + 1 else counted
         audio = container.streams.audio[0] if container.streams.audio else None
-        audio_codec = audio.codec_context.codec.canonical_name if _has_codec(audio) else None
+        audio_codec = _codec_name(audio) if audio is not None else None
         rate = stream.average_rate
     fps = float(rate) if rate else pictures / seconds if seconds else None
     return Facts(
@@ -157,8 +158,10 @@ def read_facts(path: Path) -> Facts:
     )
 
 
-def _has_codec(stream: Any) -> bool:
-    return stream is not None and stream.codec_context is not None
+def _codec_name(stream: AudioStream) -> str | None:
+    # Typed as never None, but it is where FFmpeg has no decoder.
+    context: Any = stream.codec_context
+    return str(context.codec.canonical_name) if context is not None else None
 
 
 def _display(container: InputContainer, stream: VideoStream) -> tuple[int, int, int]:

@@ -123,7 +123,9 @@ class Outcomes:
     def _tell(self, session: Session, asset_id: UUID, kind: str, now: datetime) -> None:
         held = find_held(session, asset_id)
         if held is not None:
-            more = {"asset_id": asset_id, "kind": kind} | _message(held.asset.kind, asset_id)
+            more: dict[str, Any] = {"asset_id": asset_id, "kind": kind} | _message(
+                held.asset.kind, asset_id
+            )
             event = in_thread(
                 session,
                 "derivative.changed",

@@ -93,7 +93,8 @@ def _keyframes_suffice(facts: Facts, interval_ms: int) -> bool:
 
 def _tile(frame: VideoFrame, rotation: int, width: int, height: int) -> Image.Image:
     stored = (height, width) if rotation in (90, 270) else (width, height)
-    small = frame.reformat(width=stored[0], height=stored[1], format="rgb24").to_image()
+    small_frame = frame.reformat(width=stored[0], height=stored[1], format="rgb24")
+    small: Image.Image = small_frame.to_image()  # type: ignore[no-untyped-call] # of PyAV
     return small.rotate(rotation, expand=True) if rotation else small
 
 

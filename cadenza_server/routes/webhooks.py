@@ -105,7 +105,7 @@ def list_deliveries(
         total = session.execute(select(func.count()).where(of_hook)).scalar_one()
         rows = session.execute(query.limit(limit + 1)).all()
     shown = rows[:limit]
-    more = write_cursor((shown[-1][2], shown[-1][0].id)) if len(rows) > limit else None
+    more = write_cursor((shown[-1].seq, shown[-1][0].id)) if len(rows) > limit else None
     add_page_headers(request, response, base=base_url(request), total=total, next_cursor=more)
     return [_delivery_out(row) for row in shown]
 

@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, or_, select, update
@@ -177,7 +177,10 @@ class Deliverer:
 
     def _note(self, session: Session, claimed: Claimed, outcome: Outcome) -> None:
         now = self._clock()
-        values = {"response_code": outcome.status, "error_code": outcome.error_code}
+        values: dict[str, Any] = {
+            "response_code": outcome.status,
+            "error_code": outcome.error_code,
+        }
         if outcome.error_code is None:
             values |= {"status": "delivered", "finished_at": now}
         elif (wait := self._wait(claimed, outcome)) is None:

@@ -137,8 +137,9 @@ def test_who_comes_back_hears_what_happened_meanwhile(world: World, running: Run
         seen = stream.next()["id"]
     _say(db, world, "student", times=feed_module.BATCH + 10)
 
-    for options in ({"after": int(seen)}, {"Last-Event-ID": seen}):
-        with _listening(running, world, "student", **options) as stream:  # type: ignore[arg-type]
+    choices: list[dict[str, Any]] = [{"after": int(seen)}, {"Last-Event-ID": seen}]
+    for options in choices:
+        with _listening(running, world, "student", **options) as stream:
             numbers = [stream.next()["data"]["data"]["n"] for _ in range(feed_module.BATCH + 10)]
             assert numbers == list(range(feed_module.BATCH + 10))
             _say(db, world, "student")
@@ -147,7 +148,12 @@ def test_who_comes_back_hears_what_happened_meanwhile(world: World, running: Run
 
 def test_without_a_number_it_begins_now(world: World, running: RunningServer) -> None:
     _say(world.services.db, world, "student")
-    for headers in ({}, {"Last-Event-ID": "not ours"}, {"Last-Event-ID": "9" * 30}):
+    choices: list[dict[str, Any]] = [
+        {},
+        {"Last-Event-ID": "not ours"},
+        {"Last-Event-ID": "9" * 30},
+    ]
+    for headers in choices:
         with _listening(running, world, "student", **headers) as stream:
             _say(world.services.db, world, "student", times=2)
             assert [stream.next()["data"]["data"]["n"] for _ in range(2)] == [0, 1]
