@@ -25,6 +25,7 @@ import av
 
 from cadenza_client import CadenzaClient
 from cadenza_server import ServerSettings, admin, create_app
+from cadenza_server.demo_studio import DemoClip, fill_studio
 from cadenza_server.serving import RunningServer, run_in_thread
 from cadenza_uploader import (
     Credential,
@@ -76,6 +77,7 @@ def main() -> int:
     seconds = time.monotonic() - started
     say(f"\n{bold('Done')} in {seconds:.0f} s. Nothing was sent beyond this machine.")
     if options.keep:
+        people(folder, options.seconds)
         stay(server, folder)
     server.stop()
     return 0
@@ -258,11 +260,22 @@ def decode(path: Path) -> tuple[Picture, float]:
     return picture, rate / median(b - a for a, b in pairwise(rising))
 
 
+def people(folder: Path, seconds: float) -> None:
+    """Fill the studio with a week of takes, markers and messages, all of the recorded video."""
+    settings = ServerSettings(env="dev", data_dir=folder / "server")
+    thumbnail = next((folder / "server").rglob("*_thumb.jpg"), None)
+    video = (folder / "take.mp4").read_bytes()
+    picture = thumbnail.read_bytes() if thumbnail else None
+    takes = fill_studio(settings, DemoClip(video, round(seconds), picture))
+    say(f"\n{takes} more takes of four students are in the studio, with what was said about them.")
+
+
 def stay(server: RunningServer, folder: Path) -> None:
     """Leave the server running until Ctrl-C, and say how to look around."""
     say(f"\nThe server stays at {server.url} until Ctrl-C. In another terminal:")
     say(f"  export CADENZA_URL={server.url} CADENZA_HOME={folder / 'student'}")
     say(f"  {Path(sys.executable).with_name('cadenza')} queue ls")
+    say(f"Or sign in there with a browser: teacher@demo.example, {admin.DEMO_PASSWORD}")
     try:
         signal.pause()
     except KeyboardInterrupt:
