@@ -34,6 +34,7 @@ from cadenza_server.routes import (
     markers,
     messages,
     notifications,
+    operations,
     pieces,
     practice,
     review,
@@ -124,6 +125,7 @@ def create_app(
         markers.router,
         notifications.router,
         identity.open_router,
+        operations.router,
         identity.router,
         pieces.router,
         practice.router,
@@ -143,7 +145,13 @@ def create_app(
             allow_headers=["*"],
             expose_headers=list(_EXPOSED),
         )
-    app.add_middleware(RequestScope, monotonic=monotonic, is_dev=settings.is_dev)
+    observe = None
+    if settings.metrics == "on":
+        # Imported only here: with several workers its files are chosen at the import.
+        from cadenza_server.metrics import add_metrics
+
+        observe = add_metrics(app, settings).observe
+    app.add_middleware(RequestScope, monotonic=monotonic, is_dev=settings.is_dev, observe=observe)
     return app
 
 

@@ -12,10 +12,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cadenza_server.errors import problem
+from cadenza_server.logs import trace_of
 from cadenza_server.security_headers import protect
 
 access_log = logging.getLogger("cadenza.server.access")
 error_log = logging.getLogger("cadenza.server")
+Observe = Callable[[Scope, int, float], None]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -23,7 +25,14 @@ class RequestScope:
     """Outermost middleware.
 
     Plain ASGI: it never touches `receive`, so a body that nobody wants stays unread. The log line
-    has the path and never the query, where signatures and e-mail addresses are.
+    has the path and never the query, where signatures and e-mail addresses are; no address; and
+    the trace of a caller who sends a `traceparent`.
+
+    Args:
+        app: what is inside.
+        monotonic: seconds from a clock that never goes back.
+        is_dev: see `security_headers`.
+        observe: called for each request with its scope, status and seconds; for metrics.
     """
 
     def __init__(
@@ -32,17 +41,20 @@ class RequestScope:
         monotonic: Callable[[], float] = time.monotonic,
         *,
         is_dev: bool = False,
+        observe: Observe | None = None,
     ) -> None:
         self._app = app
         self._monotonic = monotonic
         self._is_dev = is_dev
+        self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        asked = Headers(scope=scope)
+        given = asked.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         scope["cadenza.request_id"] = request_id
         started = self._monotonic()
@@ -66,6 +78,9 @@ class RequestScope:
             else:
                 raise  # half an answer is sent: only a broken connection is honest now
         finally:
+            seconds = self._monotonic() - started
+            if self._observe is not None:
+                self._observe(scope, status, seconds)
             access_log.info(
                 "request",
                 extra={
@@ -73,8 +88,8 @@ class RequestScope:
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,
-                    "duration_ms": round((self._monotonic() - started) * 1000, 1),
+                    "duration_ms": round(seconds * 1000, 1),
                     "user_id": scope.get("cadenza.user_id"),
-                    "client": (scope.get("client") or ("", 0))[0],
+                    **trace_of(asked.get("traceparent", "")),
                 },
             )

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
 
 from cadenza_server.app import create_app
+from cadenza_server.logs import configure_logging
 from cadenza_server.settings import ServerSettings
 
 HttpParser = Literal["auto", "h11", "httptools"]
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+#: What requests under way are given to end, when the server is told to stop.
+GRACE_SECONDS = 10
 _START_SECONDS = 20.0
 _STOP_SECONDS = 20.0
 
@@ -41,7 +42,7 @@ def serve(
     """Serve until SIGINT or SIGTERM; requests under way are finished first.
 
     Args:
-        settings: what to serve.
+        settings: what to serve, and from how many processes.
         host: address to listen on.
         port: 0 for any free one.
         on_ready: called with the URL once the port is open.
@@ -49,19 +50,40 @@ def serve(
     Raises:
         ExposedDevServerError: `env` is dev and the address is not this machine's own.
         OSError: the port is taken.
+        StartError: no worker came up.
     """
     if settings.is_dev and host not in _LOOPBACK:
         raise ExposedDevServerError(
             f"In dev anybody can sign in as anybody, so {host} is refused. "
             "Listen on 127.0.0.1, or set CADENZA_ENV and CADENZA_SECRET."
         )
-    configure_logging()
+    configure_logging(settings.log_format, settings.log_level)
     listener = _listen(host, port)
     with listener:
-        server = _Server(_config(create_app(settings), timeout_graceful_shutdown=10))
-        if on_ready:
-            on_ready(_url(listener))
+        if settings.workers > 1:
+            from cadenza_server.workers import supervise
+
+            supervise(settings, listener, partial(_announce, on_ready, listener))
+            return
+        server = _Server(_config(create_app(settings), timeout_graceful_shutdown=GRACE_SECONDS))
+        _announce(on_ready, listener)
         server.run(sockets=[listener])
+
+
+def run_worker(
+    settings: ServerSettings, listener: socket.socket, on_server: Callable[[uvicorn.Server], None]
+) -> None:
+    """Serve from one of several processes, until it is told to stop.
+
+    Args:
+        settings: what to serve.
+        listener: the open port that all workers share.
+        on_server: is given the server, to stop it by.
+    """
+    configure_logging(settings.log_format, settings.log_level)
+    server = _Server(_config(create_app(settings), timeout_graceful_shutdown=GRACE_SECONDS))
+    on_server(server)
+    server.run(sockets=[listener])
 
 
 @dataclass(frozen=True)
@@ -121,36 +143,6 @@ def run_in_thread(
     return RunningServer(_url(listener), server, thread, listener)
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line: the event's name, and its facts beside it."""
-
-    _KNOWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
-        line: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage(),
-        }
-        line.update({k: v for k, v in vars(record).items() if k not in self._KNOWN})
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
-
-
-def configure_logging() -> None:
-    """Send the server's log to stderr as JSON lines. Libraries never do this; programs do."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
-    for name, level in (("cadenza.server", logging.INFO), ("uvicorn.error", logging.WARNING)):
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.setLevel(level)
-        logger.propagate = False
-
-
 class _Server(uvicorn.Server):
     """Ends the event streams when it is told to stop; uvicorn waits for them to end."""
 
@@ -186,6 +178,11 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _announce(on_ready: Callable[[str], None] | None, listener: socket.socket) -> None:
+    if on_ready:
+        on_ready(_url(listener))
 
 
 def _url(listener: socket.socket) -> str:

@@ -68,7 +68,10 @@ def _settings() -> ServerSettings:
 @command(
     app,
     "run",
-    examples=["cadenza server run", "CADENZA_ENV=prod cadenza server run --host 0.0.0.0"],
+    examples=[
+        "cadenza server run",
+        "CADENZA_ENV=prod cadenza server run --host 0.0.0.0 --workers 4",
+    ],
     more="""
     Its settings are CADENZA_* variables: CADENZA_ENV (dev, staging, prod), CADENZA_SECRET,
     CADENZA_DB, CADENZA_SERVER_DIR. Outside dev it refuses to start with the default secret; in
@@ -81,10 +84,18 @@ def run_server(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")
     ] = 8000,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=1, max=64, help="Processes that serve; default: CADENZA_WORKERS, or 1."
+        ),
+    ] = None,
 ) -> None:
     """Serve until Ctrl-C."""
     settings = _settings()
-    from cadenza_server.serving import ExposedDevServerError, serve
+    if workers is not None:
+        settings = settings.model_copy(update={"workers": workers})
+    from cadenza_server.serving import ExposedDevServerError, StartError, serve
     from cadenza_server.storage import StorageSetupError
 
     def ready(url: str) -> None:
@@ -98,6 +109,12 @@ def run_server(
 
     try:
         serve(settings, host=host, port=port, on_ready=ready)
+    except StartError as error:
+        raise CommandError(
+            f"The server did not start: {error}.",
+            code="server_not_started",
+            next_step="The lines above say what the workers ran into.",
+        ) from None
     except ExposedDevServerError as error:
         raise CommandError(
             str(error),
