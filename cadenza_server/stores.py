@@ -73,7 +73,8 @@ def open_s3(settings: ServerSettings) -> S3Store:
     try:
         from cadenza_server.s3_store import S3Store
     except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0]
         raise StorageSetupError(
-            f"CADENZA_STORAGE=s3 needs {error.name}: pip install 'cadenza[s3]'"
+            f"CADENZA_STORAGE=s3 needs {missing}: pip install 'cadenza[s3]'"
         ) from None
     return S3Store.from_settings(settings)

@@ -1,7 +1,7 @@
 """Signed URLs, by botocore's own signer but without the client around it.
 
 `generate_presigned_url` looks the endpoint up and validates the parameters again for every URL,
-which is most of its time (`python dev.py bench presign`).
+which is most of its time (`python dev.py bench --only presign`).
 """
 
 from __future__ import annotations
