@@ -7,8 +7,8 @@ To add a route, add one line to `TABLE`:
 - The first word says who may: one of the sets below, or a set of names out of `PEOPLE`. Everybody
   else gets 403, a stranger without a token 401.
 - `ok` is the status of a call that may be made (200), `body` its JSON, `query` its query string.
-- Placeholders of path, body and query are made by the function of that name in `MAKERS`, so a row
-  needs an entry there only for a new kind of thing.
+- Placeholders of path, body and query are made by the function of that name in
+  `makers.MAKERS`, so a row needs an entry there only for a new kind of thing.
 - `but` names people with another status than the rule gives; `why` is the remark on the page.
 - `stream=True` for an answer that does not end; `page=True` for HTML: strangers are led to the
   sign-in page.
@@ -18,14 +18,13 @@ To add a route, add one line to `TABLE`:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Any, NamedTuple
-from uuid import uuid4
 
-from tests.server.talk import mark, post, say, send_video, video
-from tests.server.world import MP4, World, declared, facts
+from tests.server.makers import MAKERS
+from tests.server.world import MP4, World, facts
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "authorisation.md"
 
@@ -76,6 +75,9 @@ class Row(NamedTuple):
             return TO_SIGN_IN if self.page else UNAUTHORIZED
         return FORBIDDEN
 
+
+_ELSEWHERE_TEACHERS = dict.fromkeys(TEACHERS, 303)
+_ELSEWHERE_STUDENTS = dict.fromkeys(("owner", "other_student"), 303)
 
 TABLE: dict[str, Row] = {
     "GET /health": Row(ANYBODY),
@@ -167,44 +169,32 @@ TABLE: dict[str, Row] = {
     "GET /notifications": Row(SIGNED_IN, why="one's own"),
     "PATCH /notifications/{notification_id}/read": Row(OWNER, why="whose it is"),
     "POST /notifications/read-all": Row(SIGNED_IN, 204, why="one's own"),
+    "GET /events/stream": Row(SIGNED_IN, stream=True, why="what one may hear of"),
+    "GET /webhooks": Row(SIGNED_IN, why="one's own"),
+    "POST /webhooks": Row(SIGNED_IN, 201, {"url": "https://hooks.example.org/"}),
+    "DELETE /webhooks/{webhook_id}": Row(OWNER, 204),
+    "POST /webhooks/{webhook_id}/test": Row(OWNER, 202),
+    "GET /webhooks/{webhook_id}/deliveries": Row(OWNER),
+    "POST /webhooks/deliveries/{delivery_id}/replay": Row(OWNER, 202),
+    # ── pages ──
+    "GET /": Row(SIGNED_IN, but=_ELSEWHERE_TEACHERS, page=True, why="teachers: their inbox"),
+    "GET /inbox": Row(SIGNED_IN, but=_ELSEWHERE_STUDENTS, page=True, why="students: their takes"),
+    "GET /students": Row(SIGNED_IN, but=_ELSEWHERE_STUDENTS, page=True),
+    "GET /students/{student_id}": Row(TEACHER, page=True),
+    "GET /v/{submission_id}": Row(SEE, page=True),
+    "GET /v/{submission_id}/download": Row(SEE, 303, page=True, why="led on to the object"),
+    "GET /record": Row(SIGNED_IN, page=True),
+    "GET /settings": Row(SIGNED_IN, page=True),
+    "GET /help": Row(SIGNED_IN, page=True),
+    "GET /login": Row(ANYBODY, page=True),
+    "POST /login": Row(
+        (), page=True, but=dict.fromkeys(PEOPLE, UNAUTHORIZED), why="401 without a password"
+    ),
+    "POST /logout": Row((), page=True, why="from our own form only"),
 }
 
 
 # ── what the rows need ─────────────────────────────────────────────────────────────────────────
-
-
-def _submission(world: World, given: str) -> str:
-    if given == "created":
-        return str(world.create(**declared(MP4))["submission"]["id"])
-    return world.uploaded_v1() if given == "uploaded" else world.uploaded()
-
-
-def _message(world: World, given: str) -> str:
-    """One of the owner's with words, so that both sides see it, and a video."""
-    take = world.uploaded()
-    if given == "created":
-        return str(post(world, "student", take, **video(text="Soon.")).json()["message"]["id"])
-    return str(send_video(world, "student", take, text="Like this?")["id"])
-
-
-def _notification(world: World, _given: str) -> str:
-    say(world, "former_teacher", world.uploaded())
-    return str(world.ask("student", "GET", "/notifications").json()[0]["id"])
-
-
-#: placeholder → what makes the thing and gives its id.
-MAKERS: dict[str, Callable[[World, str], str]] = {
-    "submission_id": _submission,
-    "student_id": lambda world, _given: str(world.people["student"]),
-    "piece_id": lambda world, _given: str(world.piece_id),
-    "routine_id": lambda world, _given: str(world.routine_id),
-    "session_id": lambda world, _given: str(world.session_id),
-    "page_number": lambda _world, _given: "1",
-    "message_id": _message,
-    "marker_id": lambda world, _given: str(mark(world, "student", world.uploaded())["id"]),
-    "notification_id": _notification,
-    "new_id": lambda _world, _given: str(uuid4()),
-}
 
 
 def placeholders(text: str) -> list[str]:
@@ -281,7 +271,11 @@ def as_page() -> str:
 
 def _cell(row: Row, who: str) -> str:
     status = row.status(who)
-    return "yes" if status < 300 else "sign-in page" if status == TO_SIGN_IN else str(status)
+    if status < 300 or (who in row.may and status == row.ok):
+        return "yes"
+    if status == TO_SIGN_IN:
+        return "sign-in page" if who == "anonymous" else "elsewhere"
+    return str(status)
 
 
 if __name__ == "__main__":

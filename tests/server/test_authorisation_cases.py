@@ -13,8 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from cadenza_server.tables import metadata
-from tests.server.authorisation import MAKERS, SEE, TABLE, placeholders, prepare
+from tests.server.authorisation import SEE, TABLE, placeholders, prepare
 from tests.server.databases import ON_SQLITE
+from tests.server.makers import MAKERS
 from tests.server.test_authorisation import call, filled
 from tests.server.world import World
 
