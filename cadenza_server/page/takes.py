@@ -24,6 +24,7 @@ TITLE = func.coalesce(CONTEXT_TITLE, "Practice")
 ARRIVED = col(MediaAsset.confirmed_at)
 ASKS = has_question()
 SOON_SECONDS = 6 * 3600
+_TILES = ("columns", "count", "tile_width", "tile_height")
 _COLUMNS = (
     col(VideoSubmission.id),
     col(VideoSubmission.user_id).label("student_id"),
@@ -168,7 +169,7 @@ def _storyboards(session: Session, ids: Collection[UUID]) -> Mapping[UUID, tuple
         col(Derivative.key).is_not(None),
     )
     return {
-        asset_id: (key, f"{facts.get('columns', 1)}x{facts.get('rows', 1)}")
+        asset_id: (key, "x".join(str(facts.get(name, 1)) for name in _TILES))
         for asset_id, key, facts in session.core.execute(query)
     }
 

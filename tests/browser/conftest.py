@@ -16,6 +16,7 @@ from cadenza_server import ServerSettings, create_app
 from cadenza_server.database import Database
 from cadenza_server.serving import run_in_thread
 from tests.browser.clips import make_clip
+from tests.browser.recital import Recital, make_recital, wait_for_derivatives
 from tests.browser.studio import Studio, Visit, visiting
 
 _FLAGS = [
@@ -81,6 +82,19 @@ def make_studio(
 def studio(make_studio: Callable[..., Studio]) -> Studio:
     """A server with people in it and the default settings."""
     return make_studio()
+
+
+@pytest.fixture(scope="session")
+def recital(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recital]:
+    """A studio in the middle of its week, for tests that only look."""
+    data_dir = tmp_path_factory.mktemp("recital")
+    shutil.copy(empty_database, data_dir / "cadenza.db")
+    app = create_app(ServerSettings(data_dir=data_dir))
+    with run_in_thread(app) as server:
+        studio = Studio(app, server.url, data_dir)
+        full = make_recital(studio, data_dir)
+        wait_for_derivatives(studio)
+        yield full
 
 
 @pytest.fixture

@@ -14,19 +14,28 @@ export function scrubThumbnails(root = document) {
 }
 
 function show(thumb, x) {
-  const [columns, rows] = thumb.dataset.tiles.split("x").map(Number);
+  const [columns, count, width, height] = thumb.dataset.tiles.split("x").map(Number);
+  const rows = Math.ceil(count / columns);
   const box = thumb.getBoundingClientRect();
   const share = Math.max(0, Math.min(0.999, (x - box.left) / box.width));
-  let layer = thumb.querySelector(".thumb-scrub");
-  if (!layer) {
-    layer = document.createElement("span");
-    layer.className = "thumb-scrub";
-    layer.style.backgroundImage = `url("${thumb.dataset.storyboard}")`;
-    layer.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
-    thumb.append(layer);
-  }
-  const tile = Math.floor(share * columns * rows);
-  const at = (index, count) => (count > 1 ? (index / (count - 1)) * 100 : 0);
-  layer.style.backgroundPosition = `${at(tile % columns, columns)}% ${at(Math.floor(tile / columns), rows)}%`;
+  const layer = thumb.querySelector(".thumb-scrub") ?? newLayer(thumb, columns, rows, width / height);
+  const tile = Math.floor(share * count);
+  const at = (index, all) => (all > 1 ? (index / (all - 1)) * 100 : 0);
+  layer.firstChild.style.backgroundPosition =
+    `${at(tile % columns, columns)}% ${at(Math.floor(tile / columns), rows)}%`;
   layer.style.setProperty("--share", share);
+}
+
+/** A frame that fills the thumbnail, and in it the picture in its own shape: phones film upright. */
+function newLayer(thumb, columns, rows, shape) {
+  const layer = document.createElement("span");
+  layer.className = "thumb-scrub";
+  const picture = document.createElement("span");
+  picture.style.aspectRatio = String(shape);
+  picture.style[shape < thumb.clientWidth / thumb.clientHeight ? "height" : "width"] = "100%";
+  picture.style.backgroundImage = `url("${thumb.dataset.storyboard}")`;
+  picture.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
+  layer.append(picture);
+  thumb.append(layer);
+  return layer;
 }

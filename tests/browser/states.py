@@ -1,0 +1,97 @@
+"""Every page in every state it can be in: audited by the tests, photographed for the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.browser.recital import Recital
+from tests.browser.studio import Visit
+
+Arrange = Callable[[Visit, Recital], None]
+
+
+@dataclass(frozen=True)
+class State:
+    """One page, as somebody sees it.
+
+    Attributes:
+        name: of the picture.
+        who: signed in; None for nobody.
+        arrange: brings the browser there.
+        caption: for the gallery and the picture's alternative text.
+        expected: parts of console lines that belong to this state.
+    """
+
+    name: str
+    who: str | None
+    arrange: Arrange
+    caption: str
+    expected: tuple[str, ...] = ()
+
+
+def at(path: str) -> Arrange:
+    """Just go there; `{question}` is that take's id, `{student}` the student's."""
+
+    def go(visit: Visit, recital: Recital) -> None:
+        names = {**recital.ids, "student_id": str(recital.studio.ids["student"])}
+        visit.go(path.format(**names))
+
+    return go
+
+
+def _wrong_password(visit: Visit, _recital: Recital) -> None:
+    page = visit.go("/login")
+    page.get_by_label("E-mail").fill("sam@studio.example")
+    page.get_by_label("Password").fill("not this one")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("alert").wait_for()
+
+
+def _menu(visit: Visit, recital: Recital) -> None:
+    at("/inbox")(visit, recital)
+    visit.page.locator(".menu > summary").click()
+
+
+def _toast(visit: Visit, recital: Recital) -> None:
+    at("/students/{student_id}")(visit, recital)
+    visit.page.locator("#assign").select_option(label="Daily half hour")
+    visit.page.get_by_role("button", name="Assign").click()
+    visit.page.locator(".toast").wait_for()
+
+
+def _dialog(visit: Visit, _recital: Recital) -> None:
+    visit.go("/settings").get_by_role("button", name="Have no teacher").click()
+    visit.page.locator("dialog[open]").wait_for()
+
+
+def _offline(visit: Visit, recital: Recital) -> None:
+    at("/")(visit, recital)
+    visit.context.set_offline(True)
+    visit.page.locator("[data-offline]").wait_for()
+
+
+STATES: tuple[State, ...] = (
+    State("login", None, at("/login"), "Signing in on a development server"),
+    State("login-refused", None, _wrong_password, "A wrong password, said plainly", ("401",)),
+    State("login-expired", None, at("/login?expired=1&next=/inbox"), "Signed out after a while"),
+    State("inbox", "teacher", at("/inbox"), "The teacher's inbox: questions first"),
+    State("inbox-by-student", "teacher", at("/inbox?sort=student"), "The inbox by student"),
+    State("inbox-filtered", "teacher", at("/inbox?student=999"), "A filter that leaves nothing"),
+    State("inbox-empty", "other_teacher", at("/inbox"), "A teacher whose queue is empty"),
+    State("menu", "teacher", _menu, "The account's menu"),
+    State("students", "teacher", at("/students"), "The roster"),
+    State("student", "teacher", at("/students/{student_id}"), "One student's work"),
+    State("student-toast", "teacher", _toast, "A routine was assigned"),
+    State("takes", "student", at("/"), "A student's own takes"),
+    State("takes-empty", "stranger", at("/"), "Before the first take"),
+    State("offline", "student", _offline, "Without network", ("ERR_INTERNET_DISCONNECTED",)),
+    State("notifications", "teacher", at("/notifications"), "Notifications"),
+    State("notifications-empty", "stranger", at("/notifications"), "No notifications"),
+    State("settings", "student", at("/settings"), "Settings"),
+    State("settings-dialog", "student", _dialog, "A question before something lasting"),
+    State("help", "teacher", at("/help"), "Help"),
+    State("refused", "stranger", at("/v/{question}"), "A take that is not yours", ("403",)),
+    State("missing", "student", at("/nowhere"), "An address without a page", ("404",)),
+    State("deleted", "student", at("/v/{deleted}"), "A take that was taken back", ("410",)),
+)
