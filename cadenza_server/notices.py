@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
 
 from cadenza_server.database import Session
 from cadenza_server.tables import metadata
@@ -119,7 +119,7 @@ def _gather(
 
 def _take_back(session: Session, announcement: Announcement) -> None:
     if kinds := _TAKEN_BACK.get(announcement.type):
-        gone = (
+        gone: tuple[ColumnElement[bool], ...] = (
             _NOTIFICATIONS.c.submission_id == announcement.subject_id,
             _NOTIFICATIONS.c.type.in_(kinds),
             _NOTIFICATIONS.c.read_at.is_(None),

@@ -132,9 +132,9 @@ def read_facts(path: Path) -> Facts:
     with opened(path) as container:
         stream = picture_of(container)
         # In an MP4 zero is where players begin, whatever is stored before or after it; a WebM
-        # begins with what it has.
+        # begins with what it has. What is before zero is there for the decoder, not to be heard.
         is_mp4 = "mp4" in container.format.name
-        origin = 0.0 if is_mp4 else min(starts)
+        origin = 0.0 if is_mp4 else max(0.0, min(starts))
         width, height, rotation = _display(container, stream)
         codec = stream.codec_context.codec.canonical_name
         # MP4 with an edit list says what is shown; the packets say what is stored.

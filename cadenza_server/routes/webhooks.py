@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import Row, func, insert
+from sqlalchemy import func, insert
 from sqlmodel import col, select
 
 from cadenza_server.access import Actor
@@ -143,7 +143,7 @@ def _deliveries() -> Any:
     )
 
 
-def _delivery_out(row: Row[Any]) -> DeliveryOut:
+def _delivery_out(row: Any) -> DeliveryOut:
     delivery, kind = row[0], row[1]
     fields = delivery.model_dump()
     if delivery.status != "pending":

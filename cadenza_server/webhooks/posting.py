@@ -134,13 +134,13 @@ def post(
     backend = _Guarded(loopback=target.scheme == "http", left=left, resolve=resolve)
     host = f"[{target.host}]" if ":" in target.host else target.host
     default_port = target.port == (443 if target.scheme == "https" else 80)
-    given: dict[bytes | str, bytes | str] = {
-        "Host": host if default_port else f"{host}:{target.port}",
-        "Content-Type": "application/json",
-        "User-Agent": "Cadenza-Webhooks/1",
-        "Connection": "close",
-        **headers,
-    }
+    given = [
+        ("Host", host if default_port else f"{host}:{target.port}"),
+        ("Content-Type", "application/json"),
+        ("User-Agent", "Cadenza-Webhooks/1"),
+        ("Connection", "close"),
+        *headers.items(),
+    ]
     where = httpcore.URL(
         scheme=target.scheme, host=target.host, port=target.port, target=target.path
     )
