@@ -19,7 +19,7 @@ export function setStart(loop, seconds) {
 
 /** Put the end here and loop; without a beginning the take's own is meant. */
 export function setEnd(loop, seconds) {
-  const start = loop.start !== null && seconds - loop.start >= SHORTEST ? loop.start : 0;
+  const start = loop.start !== null && seconds > loop.start ? loop.start : 0;
   if (seconds - start < SHORTEST) return loop;
   return { start, end: seconds, on: true };
 }

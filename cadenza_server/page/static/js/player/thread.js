@@ -41,10 +41,16 @@ export class Thread {
 
   /** The same element as long as nothing it shows has changed. */
   #kept(message, isLastSeen) {
-    const face = JSON.stringify([{ ...message, thumbnail_url: null }, isLastSeen]);
+    const face = JSON.stringify([
+      message.text, message.edited_at, message.deleted_at, message.pending, message.media_state,
+      message.thumbnail_s3_key, waitingFor(message), this.hooks.markerLabel(message.marker_id),
+      isLastSeen && message.read_at,
+    ]);
     const old = this.shown.get(message.id);
     if (old && (old.face === face || this.editing === message.id)) return old.node;
     const node = this.#bubble(message, isLastSeen);
+    const playing = old?.node.querySelector(".bubble-video:has(video)");
+    if (playing) node.querySelector(".bubble-video")?.replaceWith(playing);
     this.shown.set(message.id, { face, node });
     return node;
   }

@@ -26,7 +26,8 @@ export function watchLevel(stream, onLevel) {
   if (!stream.getAudioTracks().length) return () => {};
   const audio = new AudioContext();
   const analyser = audio.createAnalyser();
-  analyser.fftSize = 2048;
+  analyser.fftSize = 8192; // 170 ms: nothing falls between two looks
+  audio.resume().catch(() => {});
   audio.createMediaStreamSource(stream).connect(analyser);
   const samples = new Float32Array(analyser.fftSize);
   const recent = [];

@@ -230,7 +230,7 @@ export class RecorderView {
     await listDevices(microphone, "audioinput", idOf(this.stream.getAudioTracks()[0]));
     const meter = part(this.root, "meter");
     this.stopLevel = watchLevel(this.stream, (db, verdict) => {
-      meter.value = barShare(db);
+      meter.value = Math.max(barShare(db), meter.value - 0.04); // falls slowly, as needles do
       const sentence = VERDICTS[verdict];
       const place = part(this.root, "verdict");
       if (place.textContent !== sentence) place.textContent = sentence;
