@@ -31,7 +31,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 
 @router.get(
     "/stream",
-    response_class=EventStream,
+    response_class=Response,  # what is described as JSON stays JSON: the refusals
     status_code=200,
     responses={**_STREAM, **refusals("invalid", "rate_limited")},
 )
