@@ -38,6 +38,7 @@ _S3: dict[str, tuple[str, str]] = {
         "You must provide the Content-Length HTTP header.",
     ),
     "NotImplemented": ("NotImplemented", "A header you provided implies functionality missing."),
+    "InvalidRange": ("InvalidRange", "The requested range is not satisfiable"),
     "NoSuchKey": ("NoSuchKey", "The specified key does not exist."),
     "IncompleteBody": (
         "IncompleteBody",

@@ -11,7 +11,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from urllib.parse import parse_qs, quote, unquote, urlencode
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode
 
 from cadenza_conformance._server._bodies import REQUEST_ID, s3_error
 from cadenza_conformance._server._wire import Answer, Head
@@ -50,13 +50,6 @@ def issue(world: World, method: str, key: str, headers: dict[str, str], storage_
     """Sign a request; every URL is different, so that one used twice can be told."""
     signature = f"{SIGNATURE_CANARY}{secrets.token_hex(16)}"
     ttl = world.scenario.given.server.url_ttl_seconds
-    world.grants[signature] = Grant(
-        method,
-        key,
-        {name.lower(): value for name, value in headers.items()},
-        world.now,
-        ttl,
-    )
     names = ";".join(sorted({"host", *(name.lower() for name in headers)}))
     query = urlencode(
         {
@@ -68,6 +61,14 @@ def issue(world: World, method: str, key: str, headers: dict[str, str], storage_
             "X-Amz-Signature": signature,
         },
         quote_via=quote,
+    )
+    world.grants[signature] = Grant(
+        method,
+        key,
+        {name.lower(): value for name, value in headers.items()},
+        world.now,
+        ttl,
+        query,
     )
     return Issued(f"{storage_url}/storage/{quote(key)}?{query}", headers)
 
@@ -109,6 +110,8 @@ def check(world: World, head: Head, key: str) -> Answer | None:
         return error(403, "AccessDenied")
     grant = grant_of(world, head)
     if grant is None or grant.method != head.method or grant.key != unquote(key):
+        return error(403, "SignatureDoesNotMatch")
+    if parse_qsl(head.query) != parse_qsl(grant.query):
         return error(403, "SignatureDoesNotMatch")
     if grant.void or world.now - grant.issued_at >= grant.ttl_seconds:
         return error(403, "expired", Expires="then", ServerTime="now")
@@ -189,13 +192,23 @@ def read(world: World, head: Head, key: str) -> Answer:
         "Content-Type": stored.content_type,
         "x-amz-request-id": REQUEST_ID,
     }
-    asked = _RANGE.fullmatch(head.headers.get("range", ""))
-    if asked and stored.size:
-        first = int(asked[1] or 0)
-        last = min(int(asked[2] or stored.size - 1), stored.size - 1)
-        headers["Content-Range"] = f"bytes {first}-{last}/{stored.size}"
-        return Answer(206, headers, stored.start[first : last + 1])
-    return Answer(200, headers, stored.start)
+    span = _span(head.headers.get("range", ""), stored.size)
+    if span is None:
+        return Answer(200, headers, stored.start)
+    if not span:
+        return error(416, "InvalidRange")
+    headers["Content-Range"] = f"bytes {span[0]}-{span[-1]}/{stored.size}"
+    return Answer(206, headers, stored.start[span[0] : span[-1] + 1])
+
+
+def _span(asked: str, size: int) -> range | None:
+    """The bytes a range header names: none of them, when it lies beyond the end."""
+    found = _RANGE.fullmatch(asked)
+    if found is None or not (found[1] or found[2]):
+        return None
+    if not found[1]:
+        return range(max(0, size - int(found[2])), size)
+    return range(int(found[1]), min(int(found[2] or size), size - 1) + 1)
 
 
 def error(status: int, name: str, **elements: str) -> Answer:

@@ -75,6 +75,7 @@ class Grant:
     headers: dict[str, str]
     issued_at: float
     ttl_seconds: float
+    query: str
     void: bool = False
 
 
