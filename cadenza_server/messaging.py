@@ -97,10 +97,13 @@ def edit(ctx: Context, message_id: UUID, body: EditMessage) -> MessageView:
         if not body.text and message.asset_id is None:
             raise ApiError("content_required")
         if (body.text or None) != message.text:
+            # The first words beside a video on its way are what the other side sees first.
+            on_its_way = view.asset is not None and view.asset.confirmed_at is None
+            is_news = on_its_way and message.text is None
             message.text, message.edited_at = body.text or None, now
             session.add(message)
             session.flush()
-            _announce(session, ctx, message, "message.updated")
+            _announce(session, ctx, message, "message.created" if is_news else "message.updated")
     return view
 
 

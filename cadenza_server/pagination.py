@@ -19,6 +19,7 @@ from cadenza_server.errors import ApiError
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 500
+_LARGEST = 2**31 - 1
 
 LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="items a page")]
 CursorQuery = Annotated[
@@ -108,4 +109,6 @@ def _unmark(value: Any, kind: type) -> Any:
         return UUID(value)
     if not isinstance(value, kind):
         raise TypeError(kind)
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise ValueError("no column holds that")
     return value

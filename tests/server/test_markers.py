@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,12 +15,12 @@ from cadenza_server.serving import RunningServer
 from cadenza_server.tables import MediaAsset, VideoMarker
 from tests.server.talk import (
     code,
-    counted,
     last_seq,
     mark,
     post,
     say,
     send_video,
+    statements_of,
     thread,
     told,
     video,
@@ -602,13 +604,22 @@ def test_markers_in_pages_are_the_markers(world: World, take: str) -> None:
     assert len(set(paged)) == 5
 
 
+@pytest.mark.parametrize("position", [[2**31, str(uuid4())], [True, "x"], ["1", str(uuid4())]])
+def test_a_forged_position_is_refused(world: World, take: str, position: list[Any]) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+    path = f"/video-submissions/{take}/markers?cursor={cursor}"
+
+    assert code(world.ask("student", "GET", path)) == (422, "invalid")
+
+
 def test_fifty_markers_cost_no_more_statements_than_two(world: World, take: str) -> None:
     costs = []
     for count in (2, 48):
         for at in range(count):
             mark(world, "teacher", take, at)
-        with counted(world) as statements:
-            on_take(world, "student", take, "?include=messages")
-        costs.append(len(statements))
+        costs.append(
+            statements_of(world, lambda: on_take(world, "student", take, "?include=messages"))
+        )
 
     assert costs[0] == costs[1]
