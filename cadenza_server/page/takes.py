@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, select
 from sqlmodel import col
 
 from cadenza_server.context import Context
@@ -75,25 +75,36 @@ class Take:
     tiles: str
 
 
-def load_takes(
-    ctx: Context,
-    session: Session,
-    conditions: Sequence[ColumnElement[bool]],
-    order: Sequence[Any],
-    *,
-    limit: int,
-    offset: int = 0,
-) -> list[Take]:
-    """The takes that meet all conditions, in this order: three statements however many."""
-    query = (
+def takes_query(
+    conditions: Sequence[ColumnElement[bool]], order: Sequence[Any]
+) -> Select[*tuple[Any, ...]]:
+    """The takes that meet all conditions, in this order; `limit` and `offset` are parameters.
+
+    Building and keying a statement of this size takes longer than running it: what is asked
+    often is built once.
+    """
+    return (
         select_views()
         .with_only_columns(*_COLUMNS)
         .where(*conditions)
         .order_by(*order, col(VideoSubmission.id))
-        .limit(limit)
-        .offset(offset)
+        .limit(bindparam("limit", type_=Integer))
+        .offset(bindparam("offset", type_=Integer))
     )
-    rows = session.core.execute(query).all()
+
+
+def load_takes(
+    ctx: Context,
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    *,
+    limit: int,
+    offset: int = 0,
+    **parameters: Any,
+) -> list[Take]:
+    """Run a `takes_query`: three statements, however many takes there are."""
+    bounds = {"limit": limit, "offset": offset}
+    rows = session.core.execute(query, {**bounds, **parameters}).all()
     ids = [row.id for row in rows]
     unread = {one[0]: one[2] for one in unread_in(session, ctx.actor.id, ids)} if ids else {}
     boards = _storyboards(session, ids)
@@ -158,19 +169,21 @@ def _signed(ctx: Context, key: str | None) -> str | None:
     return ctx.storage.presign_get(key, expires_in=expires_in) if key else None
 
 
+_STORYBOARDS = select(col(Derivative.asset_id), col(Derivative.key), col(Derivative.facts)).where(
+    col(Derivative.asset_id).in_(bindparam("ids", expanding=True)),
+    col(Derivative.kind) == "storyboard",
+    col(Derivative.state) == "ready",
+    col(Derivative.key).is_not(None),
+)
+
+
 def _storyboards(session: Session, ids: Collection[UUID]) -> Mapping[UUID, tuple[str, str]]:
-    """Asset → key of its sprite and its shape: `columns×rows×count`."""
+    """Asset → key of its sprite; columns, count and size of its tiles: `10x60x160x90`."""
     if not ids:
         return {}
-    query = select(col(Derivative.asset_id), col(Derivative.key), col(Derivative.facts)).where(
-        col(Derivative.asset_id).in_(ids),
-        col(Derivative.kind) == "storyboard",
-        col(Derivative.state) == "ready",
-        col(Derivative.key).is_not(None),
-    )
     return {
         asset_id: (key, "x".join(str(facts.get(name, 1)) for name in _TILES))
-        for asset_id, key, facts in session.core.execute(query)
+        for asset_id, key, facts in session.core.execute(_STORYBOARDS, {"ids": ids})
     }
 
 

@@ -12,7 +12,7 @@ from cadenza_server.context import ContextDep
 from cadenza_server.listing import look_for_arrivals
 from cadenza_server.page.rendering import render
 from cadenza_server.page.routing import SignedInPage
-from cadenza_server.page.takes import TITLE, load_progress, load_takes
+from cadenza_server.page.takes import TITLE, load_progress, load_takes, takes_query
 from cadenza_server.reference import current_routine, exercises_of
 from cadenza_server.tables import User, VideoSubmission
 
@@ -36,7 +36,8 @@ def home(
         progress = load_progress(ctx, session, ctx.actor.id)
         chosen = [*mine, piece == TITLE] if piece else mine
         newest = (col(VideoSubmission.captured_at).desc(),)
-        takes = load_takes(ctx, session, chosen, newest, limit=ROWS + 1, offset=start)
+        query = takes_query(chosen, newest)
+        takes = load_takes(ctx, session, query, limit=ROWS + 1, offset=start)
         routine = current_routine(session, ctx.actor.id)
         exercises = exercises_of(session, routine.id) if routine else []
         me = session.get(User, ctx.actor.id)

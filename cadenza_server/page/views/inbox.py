@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlmodel import col
 from starlette.responses import RedirectResponse
 
-from cadenza_server.context import Context, ContextDep
-from cadenza_server.database import Session
+from cadenza_server.context import ContextDep
 from cadenza_server.listing import look_for_arrivals
+from cadenza_server.page.queries import IS_WAITING, is_any_on_the_way, totals_query
 from cadenza_server.page.rendering import render
 from cadenza_server.page.routing import SignedInPage
-from cadenza_server.page.takes import ARRIVED, ASKS, NAME, TITLE, Take, grouped, load_takes
-from cadenza_server.submissions import select_views
+from cadenza_server.page.takes import (
+    ARRIVED,
+    ASKS,
+    NAME,
+    TITLE,
+    Take,
+    grouped,
+    load_takes,
+    takes_query,
+)
 from cadenza_server.tables import MediaAsset, User, VideoSubmission
 from cadenza_server.threads import shown_to_teacher
 
@@ -52,21 +61,23 @@ def inbox(ctx: ContextDep, request: Request, query: Annotated[InboxQuery, Query(
     """The review queue."""
     if ctx.actor.user_type != "teacher":
         return RedirectResponse("/", 303)
-    mine = shown_to_teacher(ctx.actor.id)
-    look_for_arrivals(ctx, mine)
     with ctx.db.reading() as session:
-        students = _students(session, ctx.actor.id)
-        chosen = [*mine, *_chosen(query)]
-        waiting = [
-            *chosen,
-            col(VideoSubmission.reviewed_at).is_(None),
-            col(MediaAsset.state).in_(("uploaded", "ready")),
-        ]
-        total, questions, oldest = _totals(session, waiting)
-        takes = load_takes(
-            ctx, session, waiting, _ORDERS[query.sort], limit=ROWS, offset=query.start
-        )
-        on_the_way = _on_the_way(ctx, session, chosen) if not query.start else []
+        is_any_announced = is_any_on_the_way(session, ctx.actor.id)
+    if is_any_announced:
+        look_for_arrivals(ctx, shown_to_teacher(ctx.actor.id))
+    asked = {"teacher_id": ctx.actor.id} | (
+        {"student": int(query.student)} if query.student else {}
+    )
+    of_one, asking = bool(query.student), query.questions
+    with ctx.db.reading() as session:
+        students = list(session.core.execute(_STUDENTS, {"teacher_id": ctx.actor.id}))
+        total, questions, oldest = session.core.execute(_totals(of_one, asking), asked).one()
+        waiting = _waiting(query.sort, of_one, asking)
+        takes = load_takes(ctx, session, waiting, limit=ROWS, offset=query.start, **asked)
+        on_the_way = []
+        if is_any_announced and not query.start:
+            announced = _announced(of_one, asking)
+            on_the_way = load_takes(ctx, session, announced, limit=_ON_THE_WAY, **asked)
     return render(
         ctx,
         request,
@@ -84,39 +95,38 @@ def inbox(ctx: ContextDep, request: Request, query: Annotated[InboxQuery, Query(
     )
 
 
-def _chosen(query: InboxQuery) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if query.student:
-        conditions.append(col(VideoSubmission.user_id) == int(query.student))
-    if query.questions:
+def _chosen(of_one: bool, asking: bool) -> list[ColumnElement[bool]]:
+    """SQL: what the teacher may see, as far as it was asked for."""
+    conditions = list(shown_to_teacher(cast("int", bindparam("teacher_id"))))
+    if of_one:
+        conditions.append(col(VideoSubmission.user_id) == bindparam("student"))
+    if asking:
         conditions.append(ASKS)
     return conditions
 
 
-def _totals(session: Session, conditions: list[ColumnElement[bool]]) -> Any:
-    asking = func.count().filter(ASKS)
-    query = (
-        select_views().with_only_columns(func.count(), asking, func.min(ARRIVED)).where(*conditions)
-    )
-    return session.core.execute(query).one()
+@cache
+def _waiting(sort: str, of_one: bool, asking: bool) -> Any:
+    return takes_query([*_chosen(of_one, asking), *IS_WAITING], _ORDERS[sort])
 
 
-def _students(session: Session, teacher_id: int) -> list[Any]:
-    query = (
-        select(col(User.id), NAME.label("name"))
-        .where(col(User.teacher_id) == teacher_id, col(User.deleted_at).is_(None))
-        .order_by(NAME)
-    )
-    return list(session.core.execute(query))
+@cache
+def _totals(of_one: bool, asking: bool) -> Any:
+    return totals_query([*_chosen(of_one, asking), *IS_WAITING])
 
 
-def _on_the_way(
-    ctx: Context, session: Session, conditions: list[ColumnElement[bool]]
-) -> list[Take]:
-    """Announced and not here yet: a phone without network, or an upload under way."""
-    announced = [*conditions, col(MediaAsset.state) == "awaiting_upload"]
-    order = (col(VideoSubmission.created_at).desc(),)
-    return load_takes(ctx, session, announced, order, limit=_ON_THE_WAY)
+@cache
+def _announced(of_one: bool, asking: bool) -> Any:
+    """Announced and not here yet: a device without network, or an upload under way."""
+    announced = [*_chosen(of_one, asking), col(MediaAsset.state) == "awaiting_upload"]
+    return takes_query(announced, (col(VideoSubmission.created_at).desc(),))
+
+
+_STUDENTS = (
+    select(col(User.id), NAME.label("name"))
+    .where(col(User.teacher_id) == bindparam("teacher_id"), col(User.deleted_at).is_(None))
+    .order_by(NAME)
+)
 
 
 def _groups(takes: list[Take], sort: str) -> list[tuple[str, list[Take]]]:

@@ -16,7 +16,7 @@ from cadenza_server.database import Session
 from cadenza_server.listing import look_for_arrivals
 from cadenza_server.page.rendering import render
 from cadenza_server.page.routing import SignedInPage
-from cadenza_server.page.takes import ARRIVED, ASKS, NAME, load_progress, load_takes
+from cadenza_server.page.takes import ARRIVED, ASKS, NAME, load_progress, load_takes, takes_query
 from cadenza_server.page.words import ago, initials
 from cadenza_server.reference import current_routine, exercises_of, load_student
 from cadenza_server.submissions import select_views
@@ -63,12 +63,12 @@ def student_page(ctx: ContextDep, request: Request, student_id: UserId) -> Respo
     arrived = col(MediaAsset.state).in_(("uploaded", "ready"))
     newest = col(VideoSubmission.captured_at).desc()
     with ctx.db.reading() as session:
-        pending = load_takes(
-            ctx, session, [*open_ones, arrived], (ASKS.desc(), ARRIVED), limit=ROWS
-        )
-        others = load_takes(ctx, session, [*open_ones, ~arrived], (newest,), limit=ROWS)
-        reviewed_ones = [*mine, col(VideoSubmission.reviewed_at).is_not(None)]
-        reviewed = load_takes(ctx, session, reviewed_ones, (newest,), limit=ROWS)
+        waiting = takes_query([*open_ones, arrived], (ASKS.desc(), ARRIVED))
+        pending = load_takes(ctx, session, waiting, limit=ROWS)
+        elsewhere = takes_query([*open_ones, ~arrived], (newest,))
+        others = load_takes(ctx, session, elsewhere, limit=ROWS)
+        heard = takes_query([*mine, col(VideoSubmission.reviewed_at).is_not(None)], (newest,))
+        reviewed = load_takes(ctx, session, heard, limit=ROWS)
         routine = current_routine(session, student_id)
         exercises = exercises_of(session, routine.id) if routine else []
         routines = _own_routines(session, ctx.actor.id)
