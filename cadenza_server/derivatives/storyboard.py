@@ -35,9 +35,11 @@ def make_storyboard(path: Path, destination: Path, facts: Facts) -> dict[str, An
     sheet = Image.new("RGB", (columns * width, rows * height))
     shown = 0
     last: Image.Image | None = None
-    for moment_ms, frame in _frames(path, facts, interval_ms):
-        # A tile shows the picture nearest to its moment that can be had without decoding all.
-        while shown < count and shown * interval_ms <= moment_ms + interval_ms / 2:
+    only_keys = _keyframes_suffice(facts, interval_ms)
+    # With key frames alone a tile shows the one next to its moment, before or after.
+    early_ms = interval_ms / 2 if only_keys else 1
+    for moment_ms, frame in _frames(path, facts, only_keys=only_keys):
+        while shown < count and shown * interval_ms <= moment_ms + early_ms:
             last = _tile(frame, facts.rotation, width, height) if last is None else last
             sheet.paste(last, _place(shown, columns, width, height))
             shown += 1
@@ -64,11 +66,11 @@ def tile_size(width: int, height: int) -> tuple[int, int]:
     return max(2, round(width * scale)), max(2, round(height * scale))
 
 
-def _frames(path: Path, facts: Facts, interval_ms: int) -> Iterator[tuple[float, VideoFrame]]:
+def _frames(path: Path, facts: Facts, *, only_keys: bool) -> Iterator[tuple[float, VideoFrame]]:
     with opened(path) as container:
         stream = picture_of(container)
         stream.thread_type = "AUTO"
-        if _keyframes_suffice(facts, interval_ms):
+        if only_keys:
             stream.codec_context.skip_frame = "NONKEY"
         try:
             yield from _moments(container.decode(stream), stream, facts)

@@ -231,8 +231,7 @@ def test_each_tile_shows_its_moment(tmp_path: Path) -> None:
     with Image.open(tmp_path / "board.jpg") as sheet:
         assert sheet.size == (640, 90)
         greys = [sheet.convert("L").getpixel((80 + 160 * at, 45)) for at in range(4)]
-    # A tile may show the picture half an interval before its moment, never a later one.
-    assert len({grey > 128 for grey in greys if isinstance(grey, int)}) == 2
+    assert [isinstance(grey, int) and grey > 128 for grey in greys] == [False, True, False, True]
 
 
 def test_key_frames_are_enough_when_they_are_close(tmp_path: Path) -> None:
@@ -275,8 +274,7 @@ def test_a_picture_that_ends_before_its_sound(tmp_path: Path) -> None:
     assert board["count"] == 6 if facts.duration_ms > 5000 else 5
     with Image.open(tmp_path / "board.jpg") as sheet:
         last = sheet.convert("L").crop(((board["count"] - 1) * 160, 0, board["count"] * 160, 90))
-    low, high = last.getextrema()
-    assert (low, high) != (0, 0)
+    assert max(last.tobytes()) > 0
 
 
 def test_damage_in_the_middle_still_gives_a_storyboard(tmp_path: Path) -> None:
