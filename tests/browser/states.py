@@ -39,48 +39,6 @@ def _offline(visit: Visit, recital: Recital) -> None:
     visit.page.locator("[data-offline]").wait_for()
 
 
-def _watching(take: str) -> Arrange:
-    """The player with its picture, markers and talk."""
-
-    def open_it(visit: Visit, recital: Recital) -> None:
-        page = visit.open_take(recital.ids[take])
-        page.locator("[data-part=video]").evaluate(
-            """video => new Promise(done => {
-                 video.addEventListener("seeked", done, {once: true});
-                 video.currentTime = video.duration * 0.3;
-               })"""
-        )
-
-    return open_it
-
-
-def _pointing(visit: Visit, recital: Recital) -> None:
-    _watching("question")(visit, recital)
-    visit.page.keyboard.press("m")
-    visit.page.keyboard.type("Breathe before the upbeat")
-
-
-def _keys(visit: Visit, recital: Recital) -> None:
-    _watching("question")(visit, recital)
-    visit.page.keyboard.press("?")
-    visit.page.locator("dialog[open]").wait_for()
-
-
-def _camera(visit: Visit, _recital: Recital) -> None:
-    visit.go("/record").locator('[data-part=recorder][data-state="ready"]').wait_for()
-
-
-def _recorded(visit: Visit, recital: Recital) -> None:
-    _camera(visit, recital)
-    page = visit.page
-    recorder = page.locator("[data-part=recorder]")
-    recorder.get_by_role("button", name="Record").click()
-    page.locator('[data-part=recorder][data-state="recording"]').wait_for()
-    page.wait_for_timeout(2500)
-    recorder.get_by_role("button", name="Stop").click()
-    page.locator('[data-part=recorder][data-state="review"]').wait_for()
-
-
 STATES: tuple[State, ...] = (
     State("login", None, at("/login"), "Signing in on a development server"),
     State("login-refused", None, _wrong_password, "A wrong password, said plainly", ("401",)),
@@ -96,15 +54,6 @@ STATES: tuple[State, ...] = (
     State("takes", "student", at("/"), "A student's own takes"),
     State("takes-empty", "stranger", at("/"), "Before the first take"),
     State("offline", "student", _offline, "Without network", ("ERR_INTERNET_DISCONNECTED",)),
-    State("player", "teacher", _watching("question"), "A take: point at the moment, and answer"),
-    State("player-pointing", "teacher", _pointing, "Writing at a moment: the take waits"),
-    State("player-student", "student", _watching("done"), "The student reads the answer"),
-    State("player-keys", "teacher", _keys, "The keys of the player"),
-    State(
-        "player-sending", "student", at("/v/{sending}"), "A take that is still on its way", ("409",)
-    ),
-    State("record", "student", _camera, "Recording in the browser"),
-    State("record-review", "student", _recorded, "Listen first, then send"),
     State("notifications", "teacher", at("/notifications"), "Notifications"),
     State("notifications-empty", "stranger", at("/notifications"), "No notifications"),
     State("settings", "student", at("/settings"), "Settings"),
