@@ -138,6 +138,7 @@ TABLE: Mapping[str, Advice] = {
         ExitCode.SERVER,
         "If the host is yours, name it in CADENZA_STORAGE_HOSTS; otherwise tell whoever runs it.",
     ),
+    "WebhookVerificationError": Advice(ExitCode.FAILURE, "Believe nothing of that post."),
     # cadenza_uploader.errors
     "UploaderError": Advice(ExitCode.FAILURE, _DOCTOR),
     "TakeRefusedError": Advice(ExitCode.LIMITS, "`cadenza upload --help` lists the limits."),

@@ -1,7 +1,8 @@
 """The one place that writes to standard output, in one of three modes.
 
 * human: sentences and tables, coloured at a terminal that wants colour;
-* json: exactly one document for the whole command, nothing else;
+* json: exactly one document for the whole command, nothing else; a command that follows what
+  happens gives one a line;
 * quiet: ids, one on a line.
 
 Notes and warnings go to standard error, so they never mix with an answer that is piped on.
@@ -67,6 +68,19 @@ class Output:
                 _write(sys.stdout, _words.clean(one))
         elif human is not None:
             human()
+
+    def item(self, document: Any, *, one_id: str, line: str) -> None:
+        """Give one of an open number of answers; in JSON mode, one line each."""
+        if self.mode == "json":
+            _write(sys.stdout, _json(document, indent=None))
+        else:
+            _write(sys.stdout, _words.clean(one_id) if self.mode == "quiet" else line)
+
+    def raw(self, text: str) -> None:
+        """Print a file's content for a pipe; at a terminal nothing in it may steer the terminal."""
+        if sys.stdout.isatty():
+            text = "\n".join(_words.clean(line) for line in text.splitlines())
+        _write(sys.stdout, text.removesuffix("\n"))
 
     def line(self, text: str = "") -> None:
         """Print one line for people; nothing in the other modes."""
@@ -140,10 +154,10 @@ class Output:
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _json(document: Any) -> str:
+def _json(document: Any, *, indent: int | None = 2) -> str:
     import json
 
-    return json.dumps(document, ensure_ascii=False, indent=2)
+    return json.dumps(document, ensure_ascii=False, indent=indent)
 
 
 def _join(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -236,6 +236,9 @@ _SENTENCES = {
 }
 
 
+_SENTENCES_OF_REPLIES = {**_SENTENCES, Outcome.UPLOADED: "sent; it stands in the thread."}
+
+
 def _tell(
     run: Run,
     batch: _Batch,
@@ -246,7 +249,8 @@ def _tell(
 ) -> None:
     for item in batch.queued:
         outcome = outcomes[item.take.id]
-        words = f"{item.take.short_id} {_SENTENCES[outcome]}"
+        sentences = _SENTENCES if item.take.kind == "submission" else _SENTENCES_OF_REPLIES
+        words = f"{item.take.short_id} {sentences[outcome]}"
         take = latest[item.take.id]
         if not words.endswith("."):
             cause = take.last_error if take is not None and take.last_error else "unknown"

@@ -23,6 +23,7 @@ __all__ = [
     "queue_item_document",
     "state_words",
     "submission_document",
+    "thread_words",
     "user_document",
 ]
 
@@ -101,6 +102,16 @@ def state_words(submission: Submission) -> str:
     if submission.media_state in (None, "uploaded", "ready"):
         return "waiting for review"
     return str(submission.media_state)
+
+
+def thread_words(submission: Submission) -> str | None:
+    """What its thread holds; None where the server does not say, or where there is nothing."""
+    counted = (
+        (submission.unread_count, "unread message"),
+        (submission.question_count, "open question"),
+        (submission.marker_count, "marker"),
+    )
+    return ", ".join(_words.plural(count, noun) for count, noun in counted if count) or None
 
 
 def find_submission(client: CadenzaClient, ref: str) -> str:

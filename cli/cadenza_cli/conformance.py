@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cadenza_conformance.transports import AdapterFactory
 
 app = group(
-    summary="Judge an upload client, in any language, by the behaviour specification.",
+    summary="Judge an upload client, in any language, by its behaviour.",
     examples=[
         "cadenza conformance run --suite must -- python -m cadenza_conformance.adapters.python",
         "cadenza conformance explain DEL-1",
@@ -113,7 +113,9 @@ def run_client(
     ] = None,
     suite: SuiteOption = Suite.MUST,
     only: OnlyOption = None,
-    transport: Annotated[Transport, typer.Option("--transport")] = Transport.EXEC,
+    transport: Annotated[
+        Transport, typer.Option("--transport", help="How the adapter is talked to.")
+    ] = Transport.EXEC,
     adapter_url: Annotated[
         str | None, typer.Option("--adapter-url", help="http: where commands are posted.")
     ] = None,
@@ -124,7 +126,9 @@ def run_client(
     start_cmd: Annotated[
         str | None, typer.Option("--start-cmd", help="http, pull: how to start it again.")
     ] = None,
-    profile: Annotated[TimingsProfile, typer.Option("--profile")] = TimingsProfile.FAST,
+    profile: Annotated[
+        TimingsProfile, typer.Option("--profile", help="Waiting times: shortened, or as in use.")
+    ] = TimingsProfile.FAST,
     parallel: Annotated[
         int, typer.Option("--parallel", min=1, max=32, help="Scenarios at a time.")
     ] = 4,
@@ -208,7 +212,9 @@ def run_client(
 def serve(
     run: Run,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8943,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any.")
+    ] = 8943,
     only: OnlyOption = None,
 ) -> None:
     """Serve the fault server for a person or a UI test, until Ctrl-C."""
@@ -245,7 +251,10 @@ def serve(
 
 @command(app, "verify", examples=["cadenza conformance verify traces/url-expired-once.trace.json"])
 def verify(
-    run: Run, trace_file: Annotated[Path, typer.Argument(metavar="TRACE", exists=True)]
+    run: Run,
+    trace_file: Annotated[
+        Path, typer.Argument(metavar="TRACE", exists=True, help="A trace, from run --traces.")
+    ],
 ) -> None:
     """Judge a stored trace again."""
     from cadenza_conformance import judge, load_scenarios
@@ -269,8 +278,10 @@ def verify(
 @command(app, "diff", examples=["cadenza conformance diff python.json ios.json --html both.html"])
 def diff(
     run: Run,
-    first_file: Annotated[Path, typer.Argument(metavar="A", exists=True)],
-    second_file: Annotated[Path, typer.Argument(metavar="B", exists=True)],
+    first_file: Annotated[
+        Path, typer.Argument(metavar="A", exists=True, help="A report, from run --report.")
+    ],
+    second_file: Annotated[Path, typer.Argument(metavar="B", exists=True, help="Another report.")],
     html_file: Annotated[Path | None, typer.Option("--html", help="Write both on a page.")] = None,
 ) -> None:
     """Name the behaviours in which two clients differ."""
@@ -298,7 +309,10 @@ def diff(
 
 
 @command(app, "explain", examples=["cadenza conformance explain DEL-1"])
-def explain(run: Run, clause_id: Annotated[str, typer.Argument(metavar="CLAUSE")]) -> None:
+def explain(
+    run: Run,
+    clause_id: Annotated[str, typer.Argument(metavar="CLAUSE", help="A clause, such as DEL-1.")],
+) -> None:
     """Say what a clause asks for, why, and which scenarios check it."""
     from cadenza_conformance import load_scenarios
     from cadenza_conformance.clauses import clause

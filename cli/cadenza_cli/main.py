@@ -18,6 +18,8 @@ from cadenza_cli import (
     conformance,
     doctor,
     explain,
+    marking,
+    news,
     pieces,
     record,
     rescue,
@@ -26,8 +28,10 @@ from cadenza_cli import (
     service,
     submissions,
     teacher,
+    thread,
     upload,
     watch,
+    webhook,
 )
 from cadenza_cli._app import app
 from cadenza_cli._command import remember_common
@@ -42,6 +46,9 @@ _COMMANDS = {
     explain: ("explain",),
     auth: ("login", "logout", "whoami"),
     review: ("inbox", "students", "review"),
+    thread: ("reply", "messages"),
+    marking: ("mark", "markers"),
+    news: ("notifications", "events"),
     doctor: ("doctor",),
 }
 _GROUPS = {
@@ -50,6 +57,7 @@ _GROUPS = {
     "submissions": submissions.app,
     "pieces": pieces.app,
     "teacher": teacher.app,
+    "webhook": webhook.app,
     "server": server.app,
     "conformance": conformance.app,
 }
@@ -86,11 +94,18 @@ def _common(
     )
 
 
+def _nothing() -> None:
+    """Stands for a command that is not run this time."""
+
+
 def main() -> None:
     """Run the command with the process's arguments and exit."""
-    # Building every option of every group took a fifth of `cadenza --help`. A group that no word
-    # names cannot be run; only its own name and summary are shown. Completion needs them all.
+    # Building every option of every command took a fifth of `cadenza --help`. What no word names
+    # cannot be run; only its own name and summary are shown. Completion needs them all.
     if "_CADENZA_COMPLETE" not in os.environ:
+        for named in app.registered_commands:
+            if named.name not in sys.argv:
+                named.callback = _nothing
         for registered in app.registered_groups:
             instance = registered.typer_instance
             if instance is not None and registered.name not in sys.argv:

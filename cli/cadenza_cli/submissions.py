@@ -115,6 +115,7 @@ def show(run: Run, ref: IdArgument) -> None:
         find_submission,
         state_words,
         submission_document,
+        thread_words,
     )
 
     with run.client() as client:
@@ -135,6 +136,7 @@ def show(run: Run, ref: IdArgument) -> None:
                 ("picture", f"{one.width} × {one.height}" if one.width else None),
                 ("recorded", f"{_words.clock_time(captured)} ({_words.moment(captured, now)})"),
                 ("reviewed", _words.clock_time(one.reviewed_at) if one.reviewed_at else None),
+                ("thread", thread_words(one)),
             ]
         )
         if events:

@@ -91,6 +91,8 @@ def test_the_help_of_a_process_is_that_of_the_whole_app(cadenza: Cadenza) -> Non
             "teacher",
             "server",
             "conformance",
+            "webhook",
+            "reply",
         ):
             shown = _main(name, "--help")
             assert shown.stdout.split() == cadenza(name, "--help").stdout.split(), name
