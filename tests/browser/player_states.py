@@ -55,7 +55,7 @@ def _hover(visit: Visit, recital: Recital) -> None:
     box = visit.page.locator("[data-part=track]").bounding_box()
     assert box
     visit.page.mouse.move(box["x"] + box["width"] * 0.62, box["y"] + box["height"] / 2)
-    visit.page.locator("[data-part=preview]").wait_for()
+    visit.page.locator(".scrubber-preview").wait_for()
 
 
 def _more(visit: Visit, recital: Recital) -> None:

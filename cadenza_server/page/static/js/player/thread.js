@@ -30,7 +30,7 @@ export class Thread {
     const nodes = [];
     for (const message of messages) {
       if (message.id === this.unreadFrom) {
-        nodes.push(el("li", { class: "thread-divider", role: "separator" }, el("span", {}, "New")));
+        nodes.push(el("li", { class: "thread-divider" }, el("span", {}, "New")));
       }
       nodes.push(this.#kept(message, message.id === seen?.id));
     }
