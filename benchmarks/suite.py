@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks import api, media, queue_scale, s3uploads, startup, takes, uploads
+from benchmarks import api, media, presign, queue_scale, s3uploads, startup, takes, uploads
 from benchmarks.figure import Aim, Benchmark
 
 BENCHMARKS = (
@@ -68,6 +68,24 @@ BENCHMARKS = (
         Aim("≥", 1.8),
         s3uploads.against_rclone,
         note="as s3-curl; rclone runs as a daemon, its start is not counted",
+    ),
+    Benchmark(
+        "presign",
+        "presign_put",
+        "generate_presigned_url",
+        "µs",
+        Aim("≤", 0.5),
+        presign.against_boto3,
+        note="a URL with everything declared, for S3; boto3 with the same parameters",
+    ),
+    Benchmark(
+        "presign-builtin",
+        "built-in store",
+        "S3",
+        "µs",
+        Aim("≤", 1),
+        presign.built_in,
+        note="the same URL of the built-in store",
     ),
     Benchmark(
         "queue-drain",
