@@ -67,7 +67,7 @@ class Metrics:
         """All of it, of all workers, in Prometheus's text format."""
         if FOLDER in os.environ:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has none
             return generate_latest(registry)
         return generate_latest(self._registry)
 

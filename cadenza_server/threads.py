@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, union
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -81,6 +81,11 @@ def unread_in(
         user_id: whose unread messages.
         submission_ids: only of these; None for all.
     """
+    # One's own threads and one's students': said twice, so that a database finds them by index.
+    owners = union(
+        select(col(User.id)).where(col(User.id) == user_id),
+        select(col(User.id)).where(col(User.teacher_id) == user_id),
+    )
     to_student = col(VideoSubmission.user_id) == user_id
     to_teacher = and_(
         *shown_to_teacher(user_id),
@@ -100,6 +105,7 @@ def unread_in(
         .join(User, col(User.id) == VideoSubmission.user_id)
         .outerjoin(MediaAsset, col(MediaAsset.id) == Message.asset_id)
         .where(
+            col(VideoSubmission.user_id).in_(owners),
             or_(to_student, to_teacher),
             col(Message.sender_id) != user_id,
             col(Message.deleted_at).is_(None),
@@ -190,8 +196,10 @@ def has_question() -> ColumnElement[bool]:
         exists()
         .select_from(_Answer)
         .where(
-            col(_Answer.submission_id) == col(VideoSubmission.id),
-            col(_Answer.sender_id) != col(VideoSubmission.user_id),
+            # By the message, not the submission: SQL correlates with the query around this one,
+            # and two levels up it would have made a second, unbound submission of it.
+            col(_Answer.submission_id) == col(_Earlier.submission_id),
+            col(_Answer.sender_id) != col(_Earlier.sender_id),
             col(_Answer.deleted_at).is_(None),
             col(_Answer.created_at) >= col(_Earlier.created_at),
             _says_something(_Answer, _AnswerAsset),

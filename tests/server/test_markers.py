@@ -549,6 +549,16 @@ def test_questions_come_first_in_the_queue(world: World) -> None:
     assert message["id"] in {m["id"] for m in thread(world, "teacher", takes[1])}
 
 
+def test_an_answer_in_another_thread_answers_nothing_here(world: World) -> None:
+    asked, other = world.uploaded(), world.uploaded()
+    say(world, "student", asked, "Is this better?")
+    world.clock.advance(minutes=1)
+
+    say(world, "teacher", other, "Bravo.")
+
+    assert _queue(world) == [(asked, True), (other, False)]
+
+
 def test_a_teachers_own_question_does_not_wait_for_the_teacher(world: World, take: str) -> None:
     mark(world, "teacher", take, marker_type="question")
     say(world, "teacher", take, "What do you hear?")
