@@ -111,8 +111,8 @@ class Unread(Model):
     """
 
     total: int = 0
-    by_submission: dict[UUID, int] = Field(default_factory=dict)
-    by_student: dict[int, int] = Field(default_factory=dict)
+    by_submission: dict[UUID, int] = Field(default_factory=dict[UUID, int])
+    by_student: dict[int, int] = Field(default_factory=dict[int, int])
 
 
 class Marker(Model):

@@ -169,14 +169,15 @@ def markers(
             ("settled", settle),
             ("open", reopen),
         )
-        chosen = [(status, _chosen(found, refs, submission_id)) for status, refs in steps]
+        # All are found before the first is changed: a wrong id changes nothing.
+        chosen = [_chosen(found, refs, submission_id) for _, refs in steps]
         removed = _chosen(found, delete, submission_id)
-        for status, some in chosen:
+        for (status, _), some in zip(steps, chosen, strict=True):
             for one in some:
                 client.markers.set_status(one.id, status)
         for one in removed:
             client.markers.delete(one.id)
-        if removed or any(some for _, some in chosen):
+        if removed or any(chosen):
             found = client.markers.list(submission_id, include_messages=True)
 
     def human() -> None:
