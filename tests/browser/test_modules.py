@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,6 +137,17 @@ def test_keys_are_read_remapped_and_switched_off(ask: Asking) -> None:
 def test_no_two_actions_share_a_key(ask: Asking) -> None:
     keys = ask("keys.js", "m => m.ACTIONS.flatMap(action => action.keys)")
     assert len(keys) == len(set(keys))
+
+
+def test_the_docs_name_every_key(ask: Asking) -> None:
+    docs = Path(__file__).parents[2] / "docs" / "player.md"
+    rows = ask(
+        "keys.js",
+        """m => m.ACTIONS.map(({title, keys}) =>
+             `| ${title} | ${keys.map(key => "`" + m.shownKey(key) + "`").join(" ")} |`)""",
+    )
+    text = docs.read_text(encoding="utf-8")
+    assert [row for row in rows if row not in text] == []
 
 
 def test_the_outbox_keeps_what_finds_no_network_and_gives_back_what_is_refused(

@@ -97,6 +97,7 @@ export class Controls {
     const text = formatTime(seconds * 1000);
     const clock = part(root, "clock");
     if (clock.textContent !== text) clock.textContent = text;
+    part(root, "stage").classList.toggle("is-at-start", seconds < 0.05);
     this.world.onTime(seconds * 1000);
   }
 
