@@ -38,7 +38,8 @@ def find_reasons(services: Services, base_url: str) -> dict[str, str]:
     reasons = _database_reasons(services.db)
     storage = services.storage_at(base_url)
     try:
-        storage.head(_PROBE_KEY)
+        # Read, not only looked at: a HEAD has no body to tell a missing bucket in.
+        storage.read_start(_PROBE_KEY, 1)
     except StorageUnavailableError:
         reasons["storage"] = "The store does not answer."
     if services.settings.storage == "local" and not _is_writable(services.settings.objects_dir):

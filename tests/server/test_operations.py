@@ -77,7 +77,7 @@ def test_a_store_that_does_not_answer_is_not_ready(
     def fail(*_: object) -> None:
         raise StorageUnavailableError("s3.internal:443 refused AKIAIOSFODNN7EXAMPLE")
 
-    monkeypatch.setattr("cadenza_server.builtin_store.BuiltinStore.head", fail)
+    monkeypatch.setattr("cadenza_server.builtin_store.BuiltinStore.read_start", fail)
 
     answer = world.http.get("/ready")
 

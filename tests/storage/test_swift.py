@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from benchmarks.s3server import S3Server
-from cadenza_server import admin
+from cadenza_server import admin, create_app
+from cadenza_server.readiness import find_reasons
 from cadenza_server.s3_store.store import S3Store
 from cadenza_server.settings import ServerSettings
 from cadenza_server.storage import StorageUnavailableError
@@ -119,6 +120,17 @@ def test_setting_up_makes_the_bucket_and_says_what_swift_cannot(
     assert "/app" not in first["cors"].sentence, "an origin has no path"
     assert "CADENZA_SSE=off" in first["encryption"].sentence
     assert list(open_s3(settings).listing("")) == [], "what was tried is gone again"
+
+
+def test_a_server_whose_bucket_is_gone_is_not_ready(settings: ServerSettings) -> None:
+    admin.init(settings)
+    app = create_app(settings)
+    try:
+        assert find_reasons(app.state.services, "") == {"storage": "The store does not answer."}
+        admin.init_storage(settings)
+        assert find_reasons(app.state.services, "") == {}
+    finally:
+        app.state.services.db.close()
 
 
 def test_an_encryption_the_store_refuses_is_said_at_once(settings: ServerSettings) -> None:
