@@ -16,7 +16,13 @@ from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from cadenza_server.derivatives.opening import DAMAGE, Facts, UnusableError, opened, picture_of
+from cadenza_server.derivatives.opening import (
+    Facts,
+    UnusableError,
+    decoded,
+    opened,
+    picture_of,
+)
 
 LONG_SIDE, SHORT_SIDE = 1280, 720
 MAX_FPS = 30
@@ -55,14 +61,11 @@ def normalise(source: Path, destination: Path, facts: Facts) -> None:
         if facts.audio_codec is not None:
             sources.append(container.streams.audio[0])
             sound = _Sound(output, facts)
-        try:
-            for frame in container.decode(*sources):
-                if isinstance(frame, VideoFrame):
-                    picture.add(frame)
-                elif sound is not None and isinstance(frame, AudioFrame):
-                    sound.add(frame)
-        except DAMAGE:
-            pass  # a recording that was cut off is as long as it is
+        for frame in decoded(container, *sources):
+            if isinstance(frame, VideoFrame):
+                picture.add(frame)
+            elif sound is not None and isinstance(frame, AudioFrame):
+                sound.add(frame)
         if not picture.count:
             raise UnusableError("damaged")
         picture.close()

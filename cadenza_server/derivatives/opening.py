@@ -12,6 +12,7 @@ from typing import Any
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 #: Only files, only containers we take: without this a text file may name other files to open.
@@ -101,6 +102,19 @@ def picture_of(container: InputContainer) -> VideoStream:
     return streams[0]
 
 
+def decoded(container: InputContainer, *streams: Any) -> Iterator[Any]:
+    """Frames, in order; a packet that can't be decoded is left out, and the rest is not."""
+    packets = container.demux(*streams)
+    while True:
+        try:
+            frames = next(packets).decode()
+        except StopIteration:
+            return
+        except DAMAGE:
+            continue
+        yield from frames
+
+
 def read_facts(path: Path) -> Facts:
     """Look at every packet, and at the first picture.
 
@@ -166,8 +180,8 @@ def _codec_name(stream: AudioStream) -> str | None:
 
 def _display(container: InputContainer, stream: VideoStream) -> tuple[int, int, int]:
     try:
-        frame = next(container.decode(stream))
-    except (StopIteration, *DAMAGE):
+        frame: VideoFrame = next(decoded(container, stream))
+    except StopIteration:
         raise UnusableError("damaged") from None
     rotation = round(frame.rotation / 90) * 90 % 360
     width, height = frame.width, frame.height

@@ -12,7 +12,7 @@ from typing import Any
 from av import AudioFrame, AudioResampler
 from av.filter import Graph
 
-from cadenza_server.derivatives.opening import DAMAGE, Facts, opened
+from cadenza_server.derivatives.opening import Facts, decoded, opened
 
 MAX_PEAKS = 1000
 _MIN_INTERVAL_MS = 20
@@ -57,12 +57,9 @@ def _frames(path: Path, facts: Facts) -> Iterator[tuple[AudioFrame, float]]:
     """Decoded sound, and when it is heard, in seconds from the start."""
     with opened(path) as container:
         stream = container.streams.audio[0]
-        try:
-            for frame in container.decode(stream):
-                if frame.pts is not None and stream.time_base is not None:
-                    yield frame, float(frame.pts * stream.time_base) - facts.origin
-        except DAMAGE:
-            return  # what was heard before the damage is shown
+        for frame in decoded(container, stream):
+            if frame.pts is not None and stream.time_base is not None:
+                yield frame, float(frame.pts * stream.time_base) - facts.origin
 
 
 class _Wave:

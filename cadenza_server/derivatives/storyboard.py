@@ -12,7 +12,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from cadenza_server.derivatives.opening import DAMAGE, Facts, UnusableError, opened, picture_of
+from cadenza_server.derivatives.opening import (
+    Facts,
+    UnusableError,
+    decoded,
+    opened,
+    picture_of,
+)
 
 MAX_TILES = 100
 COLUMNS = 10
@@ -72,10 +78,7 @@ def _frames(path: Path, facts: Facts, *, only_keys: bool) -> Iterator[tuple[floa
         stream.thread_type = "AUTO"
         if only_keys:
             stream.codec_context.skip_frame = "NONKEY"
-        try:
-            yield from _moments(container.decode(stream), stream, facts)
-        except DAMAGE:
-            return  # the rest shows the last good picture
+        yield from _moments(decoded(container, stream), stream, facts)
 
 
 def _moments(

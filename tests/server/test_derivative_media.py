@@ -180,6 +180,47 @@ def test_a_recording_cut_off_is_as_long_as_it_is(tmp_path: Path) -> None:
     assert 1000 < facts.duration_ms < 2900
 
 
+def test_one_bad_packet_is_left_out_and_the_rest_is_kept(tmp_path: Path) -> None:
+    source = _webm(tmp_path / "a.webm", frames=150, unseekable=False, muxer={})
+    with av.open(str(source)) as given, av.open(str(tmp_path / "bad.webm"), "w") as bad:
+        streams = {one.index: bad.add_stream_from_template(one) for one in given.streams}
+        for packet in given.demux():
+            if packet.pts is None or packet.dts is None:
+                continue
+            moment, index = float(packet.pts * packet.time_base), packet.stream_index
+            if 2.0 <= moment < 2.2:
+                hurt = av.Packet(b"\xff" * 40)
+                hurt.pts, hurt.dts, hurt.time_base = packet.pts, packet.dts, packet.time_base
+                packet = hurt
+            packet.stream = streams[index]
+            bad.mux(packet)
+    made = _normalised(tmp_path, tmp_path / "bad.webm")
+
+    assert 4900 <= read_facts(made).duration_ms <= 5100
+    assert len(_moments(made)) > 100
+
+
+def test_nothing_to_decode_is_damage(tmp_path: Path) -> None:
+    source = _webm(tmp_path / "a.webm", frames=30)
+    facts = read_facts(source)
+    with av.open(str(source)) as given, av.open(str(tmp_path / "bad.webm"), "w") as bad:
+        streams = {one.index: bad.add_stream_from_template(one) for one in given.streams}
+        for packet in given.demux():
+            if packet.pts is None or packet.dts is None:
+                continue
+            hurt = av.Packet(b"\xff" * 40)
+            hurt.pts, hurt.dts, hurt.time_base = packet.pts, packet.dts, packet.time_base
+            hurt.stream = streams[packet.stream_index]
+            bad.mux(hurt)
+
+    with pytest.raises(UnusableError, match="damaged"):
+        read_facts(tmp_path / "bad.webm")
+    with pytest.raises(UnusableError, match="damaged"):
+        normalise(tmp_path / "bad.webm", tmp_path / "made.mp4", facts)
+    with pytest.raises(UnusableError, match="damaged"):
+        make_storyboard(tmp_path / "bad.webm", tmp_path / "board.jpg", facts)
+
+
 def test_longer_than_three_minutes_is_refused(tmp_path: Path) -> None:
     source = _webm(tmp_path / "a.webm", frames=190, fps=1, audio=None)
 

@@ -180,6 +180,13 @@ def test_nobody_is_told_of_what_they_did(world: World) -> None:
     assert told[0].data["notification_id"] == str(to_teacher.id)
 
 
+def test_without_a_teacher_nobody_is_told(world: World) -> None:
+    world.ask("student", "DELETE", "/users/remove-teacher")
+    world.uploaded()
+
+    assert _events(world, "notification.created") == []
+
+
 def test_a_review_taken_back_unread_leaves_no_notification(world: World) -> None:
     submission_id = world.uploaded()
     world.ask("teacher", "PATCH", f"/video-submissions/{submission_id}/reviewed")

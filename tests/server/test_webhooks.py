@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -37,6 +38,7 @@ from cadenza_server.webhooks.signing import SecretLostError, new_seed, secret_of
 from tests.server.databases import ON_SQLITE
 from tests.server.world import World
 
+CERTIFICATES = Path(__file__).parents[1] / "client" / "certificates"
 HOOK = "https://hooks.example.org/cadenza"
 
 
@@ -701,6 +703,38 @@ def test_a_certificate_nobody_vouches_for_is_refused(monkeypatch: pytest.MonkeyP
     with _tcp(lambda connection: connection.sendall(b"no TLS here, sorry\r\n")) as url:
         outcome = post(url.replace("http", "https"), {}, b"{}", tls=ssl.create_default_context())
     assert outcome == Outcome(None, "certificate_refused")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "outcome"),
+    [
+        ("elsewhere", Outcome(204, None)),
+        ("localhost", Outcome(None, "certificate_refused")),  # good for the address we connect to
+        ("expired", Outcome(None, "certificate_refused")),
+    ],
+)
+def test_the_certificate_is_for_the_name_not_the_address(
+    certificate: str, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cadenza_server.webhooks import posting
+
+    monkeypatch.setattr(posting, "allowed_addresses", lambda *a, **k: ["127.0.0.1"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / f"{certificate}.pem")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
+                tls.recv(65_536)
+                tls.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        trust = ssl.create_default_context(cafile=str(CERTIFICATES / "authority.pem"))
+        url = f"https://elsewhere.invalid:{server.getsockname()[1]}/"
+        assert post(url, {}, b"{}", tls=trust) == outcome
+        thread.join(10)
 
 
 def test_the_body_is_what_was_signed(receiver: Receiver) -> None:
