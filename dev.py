@@ -37,6 +37,8 @@ PROGRAMS = {
     "demo": ["examples/demo.py"],
     "serve": ["-m", "cadenza_cli", "server", "run"],
     "bench": ["-m", "benchmarks"],
+    "screenshots": ["-m", "tests.browser.screenshots"],
+    "test": ["-m", "tests.mutants"],  # with --mutants; `test` below does the rest
 }
 CHECKS = {
     "ruff format": ["-m", "ruff", "format", "--check", "."],
@@ -61,6 +63,7 @@ def main() -> int:
         "check": "formatting, lint, types, import rules and the docs build",
         "fix": "format and apply what ruff can repair",
         "bench": "the benchmarks (--json PATH keeps the figures)",
+        "screenshots": "photograph every page for the docs (needs chromium; --only inbox takes)",
         "docs": "build the docs into site/ (--serve shows them while you write)",
     }.items():
         command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
@@ -74,9 +77,7 @@ def main() -> int:
     if rest and options.command in ("check", "fix", "docs"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
     install("runtime" if options.command in ("demo", "serve") else "dev")
-    if options.command == "test" and options.mutants:
-        return run("-m", "tests.mutants", *rest)
-    if options.command == "test":
+    if options.command == "test" and not options.mutants:
         return test(rest, options.server, options.full)
     if options.command == "check":
         return check()
@@ -113,8 +114,7 @@ def step(command: list[str], purpose: str) -> None:
     done = capture(command)
     if done.returncode == 0:
         return
-    print(f"Could not {purpose}:")
-    print("\n".join("  " + line for line in done.stdout.splitlines()[-8:]))
+    print(f"Could not {purpose}:", *done.stdout.splitlines()[-8:], sep="\n  ")
     if "ensurepip" in done.stdout:
         print("This Python comes without venv. On Debian: apt-get install python3-venv")
     elif any(word in done.stdout.lower() for word in UNREACHABLE):
