@@ -490,3 +490,18 @@ def test_profile_v1_knows_no_ids_and_no_confirm() -> None:
             assert "profiles" not in (await bench.send("GET", "/health")).document
 
     play(test)
+
+
+# ── where it listens (SEC-29) ──────────────────────────────────────────────────────────────────
+
+
+def test_its_doors_are_on_this_machine_only() -> None:
+    async def test() -> None:
+        async with FaultServer() as server:
+            sockets = [one for each in server._servers.values() for one in each.sockets]
+            assert len(sockets) == 3
+            assert {one.getsockname()[0] for one in sockets} == {"127.0.0.1"}
+            assert server.is_loopback
+        assert not FaultServer(host="0.0.0.0").is_loopback, "and who asks for more is told"
+
+    play(test)

@@ -19,7 +19,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:cadenza|python dev\.py) [^`]+)`")
 # Other programs a page may tell the reader to run; nothing of theirs is checked.
-_OTHERS = {"cd", "curl", "export", "git", "pip", "pipx", "sleep", "source", ".ci/run"}
+_OTHERS = {
+    "cd", "cp", "curl", "export", "git", "install", "pg_dump", "pg_restore", "pip", "pipx", "podman",
+    "python3", "rclone", "rsync", "sleep", "source", "sqlite3", "systemctl", "useradd",
+    "/opt/cadenza/bin/pip", ".ci/run",
+}  # fmt: skip
 
 
 def _blocks(page: Path, *languages: str) -> list[str]:
