@@ -206,11 +206,10 @@ def _edit_content(ctx: Context, marker: VideoMarker, target: Target, given: dict
 def _set_status(
     session: Session, ctx: Context, marker: VideoMarker, target: Target, body: EditMarker
 ) -> None:
-    given = body.model_fields_set
-    if "status" in given and body.status is not None:
+    if body.status is not None:
         check_status(marker.status, body.status, is_student=_is_student(ctx, target))
         marker.status = body.status
-    if "settled_by_submission_id" in given:
+    if "settled_by_submission_id" in body.model_fields_set:
         if body.settled_by_submission_id is not None:
             _check_evidence(session, marker, target, body.settled_by_submission_id)
         marker.settled_by_submission_id = body.settled_by_submission_id

@@ -221,6 +221,22 @@ def test_the_same_request_again_is_the_same_message(world: World, take: str) -> 
     assert [name for name, _ in told(world)].count("message.created") == 1
 
 
+def test_a_repeat_after_the_confirm_has_nothing_left_to_upload(world: World, take: str) -> None:
+    body = video(thumbnail_size_bytes=len(JPEG))
+    answer = post(world, "teacher", take, **body).json()
+    world.put(answer, MP4)
+    world.put(answer, JPEG, "thumbnail")
+    confirm(world, "teacher", answer["message"]["id"], thumbnail=True)
+    before = world.event_names(take)
+
+    again = post(world, "teacher", take, **body)
+
+    assert again.status_code == 200
+    assert again.json()["message"]["media_state"] == "uploaded"
+    assert again.json()["upload_url"] is again.json()["thumbnail_upload_url"] is None
+    assert world.event_names(take) == before
+
+
 def test_an_id_is_one_thing_for_ever(world: World, take: str) -> None:
     body = {"id": str(uuid4()), "text": "One."}
     say(world, "student", take, **body)
