@@ -80,7 +80,8 @@ def test_every_refusal_is_a_problem_with_an_example_of_each_code(
 
 def test_signed_in_operations_say_so(document: dict[str, Any]) -> None:
     for name, operation in _operations(document):
-        is_open = name.endswith(("/health", "/login", "/dev-login")) or "/storage/" in name
+        open_routes = ("/health", "/ready", "/login", "/dev-login")
+        is_open = name.endswith(open_routes) or "/storage/" in name
         assert bool(operation.get("security")) is not is_open, name
         assert ("401" in operation["responses"]) is (not is_open or name.endswith("/login")), name
 
