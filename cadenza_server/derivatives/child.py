@@ -10,6 +10,7 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ MEMORY_BYTES = 3 << 30
 CPU_SECONDS = 1200
 FILE_BYTES = 512 << 20
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
+_DIE_WITH_PARENT = 1
 
 
 def main(order: str) -> None:
@@ -48,6 +50,8 @@ def limit() -> None:
             resource.setrlimit(what, (most, most))
     with suppress(OSError):
         os.nice(10)
+    with suppress(OSError, AttributeError):  # Linux: a server that is killed takes it along
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, int(signal.SIGKILL))
     # A network of its own, with nothing in it. Where the kernel does not allow it, FFmpeg's
     # protocol whitelist is what keeps it from the network.
     with suppress(OSError, AttributeError):

@@ -8,10 +8,13 @@ written only for the attempt that it belongs to.
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,9 @@ LEASE = timedelta(minutes=2)
 RENEW = timedelta(seconds=30)
 MAX_ATTEMPTS = 3
 RETRY = timedelta(minutes=1)
+_PREFIX = "cadenza-derivatives-"
+_SWEEP_SECONDS = 3600.0
+_ABANDONED_SECONDS = 2 * 3600.0
 _CONTENT_TYPES = {
     "storyboard": "image/jpeg",
     "waveform": "application/json",
@@ -90,6 +96,7 @@ class DerivativeWorker:
         self._workspace = workspace
         self._outcomes = Outcomes(db, clock)
         self._stopped = threading.Event()
+        self._swept_at: float | None = None
 
     def stop(self) -> None:
         """End the work that is under way; it is begun again later, and no attempt is counted."""
@@ -99,11 +106,14 @@ class DerivativeWorker:
         """Make what the asset that waits longest wants; False when nothing waits."""
         claim = self._claim()
         if claim is None:
+            self._sweep()
             return False
+        claim = self._without_the_worn_out(claim)
         started = self._clock()
         try:
-            with tempfile.TemporaryDirectory(prefix="cadenza-", dir=self._workspace) as directory:
-                self._make(claim, Path(directory))
+            if claim.attempts:
+                with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self._workspace) as directory:
+                    self._make(claim, Path(directory))
         except StoppedError:
             self._outcomes.give_back(claim.asset_id, claim.attempts, self._clock())
         except (StorageUnavailableError, OSError) as error:
@@ -151,6 +161,26 @@ class DerivativeWorker:
             asset.normalised_at is not None,
             attempts,
         )
+
+    def _without_the_worn_out(self, claim: Claim) -> Claim:
+        """Leave out what took a whole server with it each time it was tried."""
+        worn_out = {kind for kind, attempt in claim.attempts.items() if attempt > MAX_ATTEMPTS}
+        for kind in worn_out:
+            self._finish(claim, kind, error_code="crashed")
+        left = {k: attempt for k, attempt in claim.attempts.items() if k not in worn_out}
+        return replace(claim, attempts=left)
+
+    def _sweep(self) -> None:
+        """Remove what a killed server left behind: nobody works on anything for so long."""
+        now = time.monotonic()
+        if self._swept_at is not None and now - self._swept_at < _SWEEP_SECONDS:
+            return
+        self._swept_at = now
+        workspace = self._workspace or Path(tempfile.gettempdir())
+        for directory in workspace.glob(f"{_PREFIX}*"):
+            with suppress(OSError):
+                if time.time() - directory.stat().st_mtime > _ABANDONED_SECONDS:
+                    shutil.rmtree(directory)
 
     def _make(self, claim: Claim, directory: Path) -> None:
         source = directory / "source"

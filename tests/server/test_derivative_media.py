@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -449,6 +450,36 @@ print(json.dumps({"memory": memory, "network": network, "nice": os.nice(0),
     assert said["server"] == []
     if sys.platform == "linux" and _may_unshare():
         assert said["network"] == "refused"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+def test_a_killed_server_takes_its_child_along() -> None:
+    in_child = (
+        "import os, sys, types, time; package = types.ModuleType('cadenza_server');"
+        "package.__path__ = [sys.argv[1]]; sys.modules['cadenza_server'] = package;"
+        "from cadenza_server.derivatives.child import limit; limit();"
+        "print('{\\\"pid\\\": ' + str(os.getpid()) + '}', flush=True); time.sleep(60)"
+    )
+    server = (
+        "from cadenza_server.derivatives.running import run_child;"
+        f'[print(one["pid"], flush=True) for one in run_child({{}}, on_tick=int, program="{in_child}")]'
+    )
+    with subprocess.Popen([sys.executable, "-c", server], stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        pid = int(started.stdout.readline())
+        started.kill()
+    deadline = time.monotonic() + 10
+    while _is_alive(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 def _may_unshare() -> bool:

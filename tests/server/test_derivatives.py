@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -349,6 +351,43 @@ def test_who_dies_loses_the_lease(world: World) -> None:
     assert _worker(world).run_once() is True
     assert _media_state(world, submission_id) == "ready"
     assert _attempts(world) == {2}
+
+
+def test_what_kills_the_server_each_time_is_given_up(world: World) -> None:
+    submission_id = world.uploaded()
+
+    def die() -> None:
+        raise SystemError
+
+    for _ in range(MAX_ATTEMPTS):
+        with pytest.raises(SystemError):
+            _worker(world, Child(meanwhile=die)).run_once()
+        world.clock.advance(seconds=LEASE.total_seconds())
+    child = Child(meanwhile=die)
+    assert _worker(world, child).run_once() is True
+
+    assert child.orders == []
+    assert set(_states(world, submission_id).values()) == {"failed"}
+    assert _media_state(world, submission_id) == "ready"
+    assert _worker(world).run_once() is False
+
+
+@ON_SQLITE
+def test_what_a_killed_server_left_behind_is_swept_away(world: World, tmp_path: Path) -> None:
+    for name, hours in (("old", 3), ("new", 1)):
+        directory = tmp_path / f"cadenza-derivatives-{name}"
+        directory.mkdir()
+        (directory / "source").write_bytes(b"x")
+        then = time.time() - hours * 3600
+        os.utime(directory, (then, then))
+    worker = _worker(world, workspace=tmp_path)
+    worker.run_once()
+    left = {path.name for path in tmp_path.glob("cadenza-derivatives-*")}
+    assert left == {"cadenza-derivatives-new"}
+
+    world.uploaded()
+    worker.run_once()
+    assert {path.name for path in tmp_path.glob("cadenza-derivatives-*")} == left
 
 
 def test_who_lost_the_lease_changes_nothing(world: World) -> None:
