@@ -26,6 +26,7 @@ def make_clip(path: Path, *, seconds: float = 12.0, fps: int = 30, codec: str = 
     """
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         video = container.add_stream(codec, rate=fps)
+        assert isinstance(video, av.VideoStream)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         if codec == "libx264":
             video.options = {"preset": "ultrafast", "crf": "20", "g": str(fps)}

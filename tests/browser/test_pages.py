@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from cadenza_server.tables import MediaAsset, VideoSubmission
 from tests.browser.recital import Recital
-from tests.browser.states import STATES, State
+from tests.browser.state import State
+from tests.browser.states import STATES
 from tests.browser.studio import Studio, Visit, visiting
 
 pytestmark = pytest.mark.real("chromium")

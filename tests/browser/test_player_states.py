@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real("chromium")
 _CONTRAST = {"runOnly": ["color-contrast"]}
 
 
-def serious(page: Page, options: dict[str, object] | None = None) -> list[str]:
+def serious(page: Page, options: dict[str, list[str]] | None = None) -> list[str]:
     """What axe-core finds serious or worse, in lines."""
     found = Axe().run(page, options=options).response["violations"]
     return [
