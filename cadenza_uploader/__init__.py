@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cadenza_uploader._credentials import Credential as Credential
     from cadenza_uploader._credentials import CredentialStore as CredentialStore
+    from cadenza_uploader._credentials import credential_store as credential_store
     from cadenza_uploader._daemon import Daemon as Daemon
     from cadenza_uploader._daemon import DrainReport as DrainReport
     from cadenza_uploader._doctor import Finding as Finding
@@ -71,6 +72,7 @@ _HOME_OF = {
     "cancel": "_housekeeping",
     "collect_garbage": "_housekeeping",
     "connect": "_session",
+    "credential_store": "_credentials",
     "current_account": "_session",
     "daemon_status": "_instance",
     "enqueue": "_intake",
@@ -112,6 +114,7 @@ __all__ = [
     "cancel",
     "collect_garbage",
     "connect",
+    "credential_store",
     "current_account",
     "daemon_status",
     "enqueue",

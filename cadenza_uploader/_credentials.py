@@ -62,6 +62,11 @@ def system_keyring() -> Keyring | None:
     return keyring if getattr(backend, "priority", 0) > 0 else None
 
 
+def credential_store(home: Home) -> CredentialStore:
+    """The sign-ins of a home, in this desktop's keyring where there is one."""
+    return CredentialStore(home, keyring=system_keyring())
+
+
 class CredentialStore:
     """Sign-ins of one home directory.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cadenza_uploader._credentials import CredentialStore, system_keyring
+from cadenza_uploader._credentials import CredentialStore, credential_store
 from cadenza_uploader._instance import Instance, wake_daemon
 from cadenza_uploader._journey import World
 from cadenza_uploader._policy import is_metered
@@ -95,7 +95,7 @@ class Daemon:
         self._readiness = Readiness(
             queue,
             settings=settings,
-            store=store or CredentialStore(queue.home, keyring=system_keyring()),
+            store=store or credential_store(queue.home),
             observer=self._observer,
             monotonic=monotonic,
             random=random,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cadenza_client.errors import AuthenticationError, CadenzaError
 from cadenza_uploader import _spool
-from cadenza_uploader._credentials import CredentialStore, system_keyring
+from cadenza_uploader._credentials import credential_store
 from cadenza_uploader._home import Home
 from cadenza_uploader._instance import daemon_status
 from cadenza_uploader._queue import TakeQueue
@@ -204,8 +204,7 @@ def _server(
                 "Set the clock, e.g. with: timedatectl set-ntp true",
             )
         try:
-            store = CredentialStore(home, keyring=system_keyring())
-            if settings.token is None and store.load(settings.url) is None:
+            if settings.token is None and credential_store(home).load(settings.url) is None:
                 yield Finding("sign-in", "problem", "Nobody is signed in.", "cadenza login")
                 return
             me = client.auth.me()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ._errors import CameraError
 from ._facts import MediaFacts
 from ._files import replace_durably
+from ._picture import FPS, HEIGHT, WIDTH
 from ._tone import SAMPLE_RATE, Tone
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from ._scene import Scene
 
 MAX_SECONDS = 180
-WIDTH, HEIGHT, FPS = 1280, 720, 30
 _PROGRESS_EVERY = Fraction(1, 5)
 
 

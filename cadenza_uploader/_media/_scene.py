@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ._record import FPS, HEIGHT, WIDTH
+from ._picture import FPS, HEIGHT, WIDTH
 
 BEATS_PER_SECOND = 1
 

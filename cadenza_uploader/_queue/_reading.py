@@ -12,6 +12,9 @@ from cadenza_uploader._states import Hold, Status
 from cadenza_uploader.errors import AmbiguousTakeError, TakeNotFoundError
 from cadenza_uploader.take import Attempt, NewTake, QueueCounts, QueueHold, Take, TakeEvent
 
+#: Of a queue that fails for a year the last successes are no news.
+_MOST_ATTEMPTS_LOOKED_AT = 1000
+
 
 class Reading(Store):
     """Takes, counts, holds and history."""
@@ -115,6 +118,20 @@ class Reading(Store):
         """Every step that was tried, oldest first."""
         rows = self._query("SELECT * FROM attempts WHERE take_id = ? ORDER BY seq", [take_id])
         return [_rows.attempt_from(row) for row in rows]
+
+    def recent_rate(self) -> float | None:
+        """Bytes a second of the latest whole videos; None before there are any.
+
+        Small and quick ones tell little of a line: all bytes by all seconds, not a mean of means.
+        """
+        row = self._query(
+            "SELECT sum(bytes_sent) AS bytes, sum(ended_ms - started_ms) AS ms FROM ("
+            "SELECT bytes_sent, started_ms, ended_ms FROM attempts WHERE step = 'video' "
+            "AND outcome = 'ok' AND seq > (SELECT max(seq) FROM attempts) - :looked_at "
+            "ORDER BY seq DESC LIMIT 5)",
+            {"looked_at": _MOST_ATTEMPTS_LOOKED_AT},
+        )[0]
+        return row["bytes"] * 1000 / row["ms"] if row["bytes"] and row["ms"] else None
 
     def next_due(self, *, after: datetime) -> datetime | None:
         """When the next take can be tried; None when none waits for a later time."""

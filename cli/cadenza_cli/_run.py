@@ -115,10 +115,9 @@ class Run:
     @cached_property
     def credentials(self) -> CredentialStore:
         """The sign-ins of this device."""
-        from cadenza_uploader import CredentialStore
-        from cadenza_uploader._credentials import system_keyring
+        from cadenza_uploader import credential_store
 
-        return CredentialStore(self.home, keyring=system_keyring())
+        return credential_store(self.home)
 
     @property
     def account(self) -> Account:

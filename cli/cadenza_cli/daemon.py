@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cadenza_cli import _words
+from cadenza_cli import _options, _words
 from cadenza_cli._command import command, group
 from cadenza_cli._errors import CommandError, ExitCode
 from cadenza_cli._run import Run
 
 if TYPE_CHECKING:
     from cadenza_uploader.events import Event, Observer
+    from cadenza_uploader.take import QueueCounts
 
 app = group(summary="Run, look at and stop the queue's sender.")
 
@@ -86,15 +87,25 @@ def _observing(run: Run) -> Generator[Observer]:
         yield observe
 
 
-@command(app, "status", examples=["cadenza daemon status"])
-def status(run: Run) -> None:
-    """Say whether the daemon runs; exit 1 when not."""
-    from cadenza_cli._takes import counts_document, hold_words
+@command(app, "status", examples=["cadenza daemon status", "cadenza daemon status --limit 5"])
+def status(run: Run, limit: _options.LimitOption = 20) -> None:
+    """Say whether the daemon runs, and what it has to do.
+
+    Ends with 1 when no daemon runs. The time left is reckoned from the latest uploads.
+    """
+    from cadenza_cli._takes import counts_document, hold_words, waiting_words
     from cadenza_uploader import daemon_status
 
     daemon = daemon_status(run.home)
     with run.queue() as queue:
-        counts = queue.counts()
+        counts, rate = queue.counts(), queue.recent_rate()
+        unsent = queue.list(unsent_only=True, limit=limit)
+    now = run.now()
+    left = _seconds_left(counts, rate) if daemon.running else None
+    waiting = [
+        waiting_words(take, holds=counts.holds, now=now, daemon_running=daemon.running)
+        for take in unsent
+    ]
 
     def human() -> None:
         if daemon.running:
@@ -108,8 +119,22 @@ def status(run: Run) -> None:
             f"{_words.plural(counts.unsent, 'take')} unsent "
             f"({_words.size(counts.unsent_bytes)}), {counts.failed} failed."
         )
+        if counts.oldest_unsent_at is not None:
+            run.out.line(f"The oldest was queued {_words.moment(counts.oldest_unsent_at, now)}.")
+        if left is not None and rate is not None:
+            speed = f"{_words.size(round(rate))}/s"
+            run.out.line(f"About {_words.span(left)} left at {speed}, as of late.")
         for hold in counts.holds:
             run.out.line(f"Whole queue: {hold_words(hold.hold)} — {_words.clean(hold.why)}")
+        if unsent:
+            run.out.line()
+            run.out.table(
+                ["ID", "SIZE", "WAITS FOR"],
+                [
+                    [take.short_id, _words.size(take.size_bytes), words]
+                    for take, words in zip(unsent, waiting, strict=True)
+                ],
+            )
 
     run.out.answer(
         {
@@ -117,12 +142,25 @@ def status(run: Run) -> None:
             "pid": daemon.pid,
             "started_at": _words.utc(daemon.started_at),
             "counts": counts_document(counts),
+            "rate_bytes_per_second": None if rate is None else round(rate),
+            "seconds_left": None if left is None else round(left),
+            "unsent": [
+                {"id": take.id, "kind": take.kind, "waits_for": words}
+                for take, words in zip(unsent, waiting, strict=True)
+            ],
         },
         ids=[str(daemon.pid)] if daemon.pid is not None else [],
         human=human,
     )
     if not daemon.running:
         raise typer.Exit(ExitCode.FAILURE)
+
+
+def _seconds_left(counts: QueueCounts, rate: float | None) -> float | None:
+    """How long what waits takes to send; None when it waits for something else than the line."""
+    if rate is None or counts.holds or not (counts.pending or counts.uploading):
+        return None
+    return counts.unsent_bytes / rate
 
 
 @command(app, "stop", examples=["cadenza daemon stop"])

@@ -9,15 +9,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cadenza_uploader import daemon_status
 from cadenza_uploader._instance import Instance
-from cadenza_uploader._queue import TakeQueue
+from cadenza_uploader._queue import Setback, TakeQueue
 from cadenza_uploader.take import Hold
 from tests.cli.conftest import Cadenza, Studio
 from tests.cli.test_upload import _eventually
-from tests.uploader.world import add_take
+from tests.uploader.world import Clock, add_take, attempt, claimed
 
 
 @contextmanager
@@ -105,14 +107,49 @@ def test_status_and_stop(student: Cadenza, queue: TakeQueue) -> None:
     assert student("daemon", "status", "--json").document["running"] is False
 
 
-def test_status_says_what_the_queue_waits_for(cadenza: Cadenza, queue: TakeQueue) -> None:
-    add_take(queue)
+def test_status_says_what_the_queue_waits_for(
+    cadenza: Cadenza, queue: TakeQueue, clock: Clock
+) -> None:
+    take = add_take(queue)
+    clock.advance(300)
     queue.hold_queue(Hold.NETWORK, "127.0.0.1 refused.")
     lines = cadenza("daemon", "status").lines
-    assert lines[1:] == [
+    assert lines[1:5] == [
         "1 take unsent (4.3 kB), 0 failed.",
+        "The oldest was queued 5 min ago.",
         "Whole queue: waiting for network — 127.0.0.1 refused.",
+        "",
     ]
+    assert lines[-1].split("  ") == [take.short_id, "4.3 kB", "waiting for network"]
+    document = cadenza("daemon", "status", "--json").document
+    assert document["unsent"] == [
+        {"id": take.id, "kind": "submission", "waits_for": "waiting for network"}
+    ]
+    assert (document["rate_bytes_per_second"], document["seconds_left"]) == (None, None)
+
+
+def test_status_reckons_the_time_left_from_the_latest_uploads(
+    cadenza: Cadenza, queue: TakeQueue, clock: Clock
+) -> None:
+    add_take(queue, seed=1)
+    first = claimed(queue)
+    began = datetime.fromtimestamp(clock.now, UTC)
+    sent = replace(
+        attempt(first, "video"),
+        started_at=began,
+        ended_at=began + timedelta(seconds=10),
+        bytes_sent=1000,
+    )
+    queue.delayed(first, Setback("http_503", "Busy."), 0, attempts=[sent])
+    add_take(queue, seed=2)
+    idle = cadenza("daemon", "status", "--json").document
+    assert (idle["rate_bytes_per_second"], idle["seconds_left"]) == (100, None)
+    with Instance(queue.home):
+        assert "About 1 min left at 100 B/s, as of late." in cadenza("daemon", "status").lines
+        assert cadenza("daemon", "status", "--json").document["seconds_left"] == 86
+        assert len(cadenza("daemon", "status", "--limit", 1, "--json").document["unsent"]) == 1
+        queue.pause()
+        assert cadenza("daemon", "status", "--json").document["seconds_left"] is None
 
 
 def test_a_daemon_that_does_not_stop_is_said(
