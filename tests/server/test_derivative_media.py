@@ -462,7 +462,8 @@ def test_a_killed_server_takes_its_child_along() -> None:
     )
     server = (
         "from cadenza_server.derivatives.running import run_child;"
-        f'[print(one["pid"], flush=True) for one in run_child({{}}, on_tick=int, program="{in_child}")]'
+        f'heard = run_child({{}}, on_tick=int, program="{in_child}");'
+        "[print(one['pid'], flush=True) for one in heard]"
     )
     with subprocess.Popen([sys.executable, "-c", server], stdout=subprocess.PIPE) as started:
         assert started.stdout is not None

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -246,13 +246,15 @@ def test_a_change_in_another_process_arrives_within_a_second(
 
 
 def test_readers_miss_nothing_whoever_commits_first(world: World) -> None:
-    # Writers of several threads, each committing when it likes, while one reads by number. If a
-    # lower number could become visible after a higher one, it would be passed by.
-    db, done = world.services.db, threading.Event()
+    # Writers with a database each, as in several processes, that commit when they like, and one
+    # who reads by number. If a lower number could become visible after a higher one, it would be
+    # passed by.
+    url = world.services.db.engine.url.render_as_string(hide_password=False)
+    done = threading.Event()
     seen: list[int] = []
 
     def read() -> None:
-        feed = EventFeed(db)
+        feed = EventFeed(world.services.db)
         after = 0
         while True:
             finished = done.is_set()
@@ -263,14 +265,16 @@ def test_readers_miss_nothing_whoever_commits_first(world: World) -> None:
             if finished and not frames:
                 return
 
-    def write() -> None:
-        for _ in range(20):
-            with db.writing() as session:
-                announce(session, START, *_one(world, "student"))
-                time.sleep(0.002)  # the number is given; the commit comes later
+    def write(number: int) -> None:
+        with closing(Database(url)) as db:
+            for turn in range(20):
+                with db.writing() as session:
+                    announce(session, START, *_one(world, "student"))
+                    # The number is given; the commit comes later, for some much later.
+                    time.sleep(0.01 if (turn + number) % 3 else 0)
 
     reader = threading.Thread(target=read)
-    writers = [threading.Thread(target=write) for _ in range(4)]
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     reader.start()
     for writer in writers:
         writer.start()
