@@ -115,3 +115,16 @@ def test_a_destination_that_cannot_be_written_is_not_the_stores_fault(
 
     with pytest.raises(FileNotFoundError):
         store.fetch(KEY, tmp_path / "no such folder" / "take.mp4")
+
+
+def test_a_digest_is_only_of_the_object_that_was_looked_at(store: BuiltinStore) -> None:
+    stored = store.put(KEY, b"take", "video/mp4")
+
+    assert store.digest(KEY, stored.etag) == hashlib.sha256(b"take").hexdigest()
+    assert store.digest(KEY, '"another"') is None
+    assert store.digest("dev/absent.mp4", stored.etag) is None
+
+
+def test_the_origin_is_that_of_the_signed_urls(store: BuiltinStore) -> None:
+    assert store.origin == "http://cadenza.test"
+    assert store.presign_get(KEY, expires_in=60).startswith(store.origin + "/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -186,7 +187,7 @@ def test_boto3_is_an_extra_that_only_a_bucket_needs(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         timeout=60,
-        env={"CADENZA_SERVER_DIR": str(tmp_path), "HOME": str(tmp_path)},
+        env={**os.environ, "CADENZA_SERVER_DIR": str(tmp_path)},
         check=False,
     )
 

@@ -95,6 +95,8 @@ def test_one_client_serves_many_threads(store: S3Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         starts = list(pool.map(work, range(24)))
 
+    found = {one.key: one.size_bytes for one in store.listing("thread/")}
+    assert found == {f"thread/{number}": 100 if number < 10 else 200 for number in range(24)}
     assert starts == [str(number).encode() * (4 if number < 10 else 2) for number in range(24)]
 
 
