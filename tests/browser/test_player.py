@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.clips import READ_FRAME, make_clip
-from tests.browser.studio import Studio, Visit
+from tests.browser.recital import wait_for_derivatives
+from tests.browser.studio import Studio, Visit, visiting
 
 pytestmark = pytest.mark.real("chromium")
 Visiting = Callable[..., Visit]
@@ -93,6 +94,35 @@ def test_a_marker_is_found_again_within_one_frame(
     assert round(media_time * FPS) in range(landed - 1, landed + 2)
     assert teacher.video("video => video.paused")
     assert "marker=" in page.url
+
+
+@pytest.mark.parametrize("derivatives", ["on", "off"])
+def test_the_frame_is_found_at_another_rate_too(
+    make_studio: Callable[..., Studio],
+    chromium: Browser,
+    tmp_path: Path,
+    derivatives: str,
+) -> None:
+    """24 frames a second, whether or not the server has told of it yet."""
+    studio = make_studio(derivatives=derivatives)
+    take = studio.take(clip=make_clip(tmp_path / "film.mp4", seconds=5, fps=24), duration_seconds=5)
+    if derivatives == "on":
+        wait_for_derivatives(studio)
+    with visiting(chromium, studio, "teacher") as teacher:
+        page = teacher.open_take(take)
+        page.locator("[data-part=video]").evaluate(PLAY_UNTIL, 1.7)
+        page.keyboard.press("m")
+        page.keyboard.type("here")
+        meant = frame_of(teacher)
+        page.keyboard.press("Enter")
+        expect(dots(page)).to_have_count(1)
+        page.keyboard.press("Space")
+        page.locator("[data-part=track]").press("Home")
+        dots(page).click()
+        assert abs(frame_of(teacher) - meant) <= 1
+        if derivatives == "on":
+            page.keyboard.press(".")
+            assert frame_of(teacher) - meant in (1, 2)
 
 
 def test_the_address_of_a_marker_leads_to_it(studio: Studio, visit: Visiting) -> None:
@@ -309,6 +339,17 @@ def test_a_take_on_its_way_appears_by_itself(studio: Studio, visit: Visiting) ->
     target = studio.ask("student", "GET", f"/video-submissions/{take}/upload-url")
     studio.upload("student", {**target, "submission": {"id": take}}, data)
     page.locator('[data-media="ready"]').wait_for(timeout=4_000)
+
+
+def test_a_take_deleted_while_one_looks_is_gone_at_once(studio: Studio, visit: Visiting) -> None:
+    take = studio.take()
+    teacher = visit("teacher")
+    teacher.expected += ["410"]
+    page = teacher.open_take(take)
+    teacher.until("document.documentElement.dataset.live === 'on'")
+    studio.ask("student", "DELETE", f"/video-submissions/{take}")
+    page.locator('[data-media="deleted"]').wait_for(timeout=4_000)
+    expect(page.locator("[data-part=cover-text]")).to_have_text("This take was deleted.")
 
 
 def test_the_marker_that_is_playing_is_lit(studio: Studio, visit: Visiting) -> None:

@@ -75,6 +75,7 @@ class Page {
       onRefused: (item, error) => this.refused(item, error),
       onSubmission: (submission) => this.onSubmission(submission),
       onMedia: () => this.onMedia(),
+      onGone: (error) => this.media.end(error),
     });
     this.media = new TakeMedia(
       transport.video,
@@ -171,7 +172,7 @@ class Page {
     part(root, "cover-download").hidden = state !== "unsupported";
     if (state !== "ready") return;
     if (playback?.thumbnail_url && !transport.video.poster) transport.video.poster = playback.thumbnail_url;
-    transport.fps = playback?.derivatives?.fps || transport.fps;
+    transport.learnFps(playback?.derivatives?.fps);
     this.scrubber.setDuration(transport.duration);
     part(root, "duration").textContent = formatTime(transport.duration * 1000);
     this.scrubber.setStoryboard(playback?.storyboard_url, playback?.derivatives?.storyboard);
@@ -197,10 +198,10 @@ class Page {
       this.media.again();
       return;
     }
-    if (this.scrubber.peaks && this.scrubber.board) return;
+    if (this.scrubber.peaks && this.scrubber.board && this.transport.knowsFps) return;
     try {
       const playback = await this.media.ask();
-      this.transport.fps = playback.derivatives?.fps || this.transport.fps;
+      this.transport.learnFps(playback.derivatives?.fps);
       this.scrubber.setStoryboard(playback.storyboard_url, playback.derivatives?.storyboard);
       if (!this.scrubber.peaks) await this.loadPeaks(playback.waveform_url);
     } catch {

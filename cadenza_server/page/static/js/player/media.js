@@ -61,6 +61,13 @@ export class TakeMedia {
     await this.start();
   }
 
+  /** The take was deleted, or is shared no longer, while it was open. */
+  end(error) {
+    this.video.pause();
+    this.video.removeAttribute("src");
+    this.#set(stateOf(error));
+  }
+
   async #load() {
     try {
       this.playback = await this.ask();

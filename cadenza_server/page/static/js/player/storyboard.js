@@ -15,7 +15,7 @@ export function showTile(element, url, facts, ms, width = 160) {
   const { column, row } = tileAt(facts, ms);
   element.style.width = `${width}px`;
   element.style.height = `${Math.round(facts.tile_height * scale)}px`;
-  element.style.backgroundImage = `url("${encodeURI(decodeURI(url))}")`;
+  element.style.backgroundImage = `url("${new URL(url, location.href).href}")`;
   element.style.backgroundSize = `${facts.columns * width}px auto`;
   element.style.backgroundPosition = `${-column * width}px ${-row * facts.tile_height * scale}px`;
 }

@@ -4,7 +4,7 @@ import { onEvent } from "../live.js";
 import { toast } from "../toast.js";
 
 export class Sync {
-  /** @param {object} world `api`, `store`, `outbox`, `submissionId`, `onRefused(item, error)`, `onSubmission(dto)`, `onMedia()`. */
+  /** @param {object} world `api`, `store`, `outbox`, `submissionId`, `onRefused(item, error)`, `onSubmission(dto)`, `onMedia()`, `onGone(error)`. */
   constructor(world) {
     this.world = world;
     this.path = `/video-submissions/${world.submissionId}`;
@@ -76,7 +76,8 @@ export class Sync {
     try {
       await read();
     } catch (error) {
-      if (error.status && error.status !== 410 && error.status !== 401) toast(error.detail);
+      if (error.status === 410 || error.status === 403) this.world.onGone(error);
+      else if (error.status && error.status !== 401) toast(error.detail);
     } finally {
       const again = this.reading.get(name) === "again";
       this.reading.delete(name);

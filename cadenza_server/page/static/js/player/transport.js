@@ -2,11 +2,15 @@
 
 import { clamp, frameAt, frameCentre, stepFrame } from "./time.js";
 
+/** Seconds past a frame's beginning: surely inside it, at any rate up to 60 a second. */
+const INSIDE = 0.006;
+
 export class Transport {
   /** @param {HTMLVideoElement} video */
   constructor(video) {
     this.video = video;
-    this.fps = 30;
+    this.fps = 30; // a guess, until the server has looked into the video
+    this.knowsFps = false;
     this.shownAt = null; // media time of the frame on the screen
     this.target = null; // where a seek that is not finished yet goes
     video.preservesPitch = true;
@@ -18,6 +22,12 @@ export class Transport {
 
   get duration() {
     return Number.isFinite(this.video.duration) ? this.video.duration : 0;
+  }
+
+  learnFps(fps) {
+    if (!fps) return;
+    this.fps = fps;
+    this.knowsFps = true;
   }
 
   /** Where we are, in seconds; during a seek, where we will be: two quick presses add up. */
@@ -56,6 +66,10 @@ export class Transport {
   /** Show the frame that is on the screen at a moment of so many milliseconds. */
   seekToMoment(ms) {
     const seconds = ms / 1000;
+    if (!this.knowsFps) {
+      this.seek(seconds);
+      return;
+    }
     this.seek(Math.min(frameCentre(frameAt(seconds, this.fps), this.fps), Math.max(0, this.duration - 0.001)));
   }
 
@@ -66,6 +80,7 @@ export class Transport {
 
   /** The moment on the screen, in ms: the middle of the frame shown, so that it is found again. */
   moment() {
+    if (!this.knowsFps) return Math.round(this.#onScreen() * 1000);
     const frame = frameAt(this.#onScreen(), this.fps);
     return Math.round(clamp(frameCentre(frame, this.fps), 0, this.duration || Infinity) * 1000);
   }
@@ -93,7 +108,7 @@ export class Transport {
     const now = this.video.currentTime;
     // The picture may lag behind the clock by a frame; what the eye sees is what is meant.
     const fresh = this.shownAt !== null && Math.abs(now - this.shownAt) < 0.25;
-    return fresh ? this.shownAt + 0.25 / this.fps : now;
+    return fresh ? this.shownAt + INSIDE : now;
   }
 
   #watchFrames() {
