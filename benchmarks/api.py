@@ -34,14 +34,30 @@ class ApiServer:
 
 @contextlib.contextmanager
 def api_server(
-    kind: Literal["cadenza", "bare"], folder: Path, *, port: int = 0
+    kind: Literal["cadenza", "bare"],
+    folder: Path,
+    *,
+    port: int = 0,
+    db: str = "",
+    workers: int = 1,
 ) -> Iterator[ApiServer]:
-    """Run a server on a new database in this folder until the context ends; 0 is any free port."""
+    """Run a server until the context ends.
+
+    Args:
+        kind: ours, or a bare insert.
+        folder: for its data; made.
+        port: 0 for any free one.
+        db: the database's URL; a new SQLite in the folder when left out.
+        workers: processes of ours.
+    """
     folder.mkdir(parents=True)
     with (
         (folder / "server.log").open("wb") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.server_process", kind, str(folder), str(port)],
+            [
+                *(sys.executable, "-m", "benchmarks.server_process"),
+                *(kind, str(folder), str(port), db, str(workers)),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -71,12 +87,12 @@ def create(run: Run) -> Pairs:
         api_server("bare", run.folder / "bare") as bare,
     ):
         pairs = in_turn(
-            partial(_drive, ours, count), partial(_drive, bare, count), pairs=run.pairs, warm_up=2
+            partial(drive, ours, count), partial(drive, bare, count), pairs=run.pairs, warm_up=2
         )
     return pairs.rate(count)
 
 
-def _drive(server: ApiServer, count: int) -> float:
+def drive(server: ApiServer, count: int) -> float:
     """Seconds for so many creates over a few connections; every answer must be a 201.
 
     The generator writes bytes that were made before and reads little of what comes back: an HTTP

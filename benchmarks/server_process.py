@@ -18,11 +18,12 @@ from uuid import UUID, uuid4
 import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Field, Session, SQLModel, create_engine
 
 from cadenza_server.admin import seed_demo
+from cadenza_server.postgresql import with_driver
 from cadenza_server.serving import serve
 from cadenza_server.settings import ServerSettings
 
@@ -64,15 +65,18 @@ class _NewBareSubmission(BaseModel):
     captured_at: datetime | None = None
 
 
-def bare_app(database: Path) -> FastAPI:
+def bare_app(url: str) -> FastAPI:
     """FastAPI and SQLModel and nothing else: no sign-in, no rule, no signed URL, no event."""
-    engine = create_engine(f"sqlite:///{database}", connect_args={"check_same_thread": False})
+    is_sqlite = url.startswith("sqlite")
+    arguments = {"check_same_thread": False} if is_sqlite else {}
+    engine = create_engine(with_driver(make_url(url)), connect_args=arguments)
 
     def set_pragmas(connection: object, _record: ConnectionPoolEntry) -> None:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()  # type: ignore[attr-defined]
 
-    event.listen(engine, "connect", set_pragmas)
+    if is_sqlite:
+        event.listen(engine, "connect", set_pragmas)
     SQLModel.metadata.create_all(engine, tables=[SQLModel.metadata.tables["baresubmission"]])
     app = FastAPI()
 
@@ -88,9 +92,9 @@ def bare_app(database: Path) -> FastAPI:
     return app
 
 
-def serve_cadenza(folder: Path, port: int) -> None:
+def serve_cadenza(folder: Path, port: int, db: str, workers: int) -> None:
     """Our server with its embedded defaults, one student in it, and her signed token."""
-    settings = ServerSettings(data_dir=folder)
+    settings = ServerSettings(data_dir=folder, db=db, workers=workers, derivatives="off")
     accounts = seed_demo(settings)
 
     def ready(url: str) -> None:
@@ -107,11 +111,11 @@ def serve_cadenza(folder: Path, port: int) -> None:
     serve(settings, port=port, on_ready=ready)
 
 
-def serve_bare(folder: Path, port: int) -> None:
+def serve_bare(folder: Path, port: int, db: str, _workers: int) -> None:
     """The same process model for the peer: one worker, the same event loop and parser."""
     listener = socket.create_server(("127.0.0.1", port), backlog=256)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app = bare_app(folder / "bare.db")
+    app = bare_app(db or f"sqlite:///{folder / 'bare.db'}")
     app.router.on_startup.append(lambda: _tell(url))
     config = uvicorn.Config(app, access_log=False, log_config=None, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
@@ -129,5 +133,6 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _, kind, folder, port = sys.argv
-    {"cadenza": serve_cadenza, "bare": serve_bare}[kind](Path(folder), int(port))
+    _, kind, folder, port, db, workers = sys.argv
+    start = {"cadenza": serve_cadenza, "bare": serve_bare}[kind]
+    start(Path(folder), int(port), db, int(workers))

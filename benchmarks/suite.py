@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks import api, media, presign, queue_scale, s3uploads, startup, takes, uploads
+from benchmarks import api, load, media, presign, queue_scale, s3uploads, startup, takes, uploads
 from benchmarks.figure import Aim, Benchmark
 
 BENCHMARKS = (
@@ -186,5 +186,51 @@ BENCHMARKS = (
         Aim("≥", 0.6),
         api.create,
         note="8 connections, SQLite WAL and FULL on both sides",
+    ),
+    Benchmark(
+        "api-create-postgresql",
+        "POST /video-submissions",
+        "bare insert",
+        "requests/s",
+        Aim("≥", 0.6),
+        load.create_against_bare,
+        note="8 connections, PostgreSQL on this machine, one worker each",
+    ),
+    *(
+        Benchmark(
+            f"list-{kind}",
+            "among 1,000,000",
+            "among 1,000",
+            "ms",
+            Aim("≤", 1.5),
+            partial(load.list_at_scale, kind),
+            note="one student's 100 takes, through the client",
+        )
+        for kind in load.DATABASES
+    ),
+    *(
+        Benchmark(
+            f"workers-{kind}",
+            "4 workers",
+            "1 worker",
+            "creates/s",
+            Aim("≥", 0.9),
+            partial(load.workers, kind),
+            note="8 clients; one writer at a time, whatever the workers",
+        )
+        for kind in load.DATABASES
+    ),
+    *(
+        Benchmark(
+            f"district-{kind}",
+            "p99",
+            "p50",
+            "ms",
+            Aim("≤", 1000, "ms"),
+            partial(load.school_day, kind),
+            note="10,000 students, after-school peak at many times its speed, no error allowed",
+            absolute=True,
+        )
+        for kind in load.DATABASES
     ),
 )

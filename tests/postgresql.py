@@ -81,16 +81,17 @@ class Cluster:
 
 
 @contextmanager
-def cluster(options: dict[str, str] | None = None) -> Iterator[Cluster]:
+def cluster(options: dict[str, str] | None = None, *, place: str = "/tmp") -> Iterator[Cluster]:
     """Start one, and remove it afterwards; its server refuses to run as root, so another user does.
 
     Args:
         options: settings of `postgresql.conf`; those of a test in a hurry when left out.
+        place: for its folder; a short path.
     """
     programs = find_programs()
     assert programs is not None, "PostgreSQL is not installed"
     # A socket's path has at most 107 bytes: pytest's own folders are too deep.
-    folder = Path(tempfile.mkdtemp(prefix="cadenza-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="cadenza-pg-", dir=place))
     own: dict[str, Any] = {"cwd": folder, "stdin": subprocess.DEVNULL}
     if os.geteuid() == 0:
         user = _unprivileged()
