@@ -1,4 +1,6 @@
-"""The kit's storage and a real S3-compatible server answer one list of requests alike.
+"""The kit's storage, the built-in one and a real S3-compatible server answer alike.
+
+One list of requests is put to all three.
 
 What a client must act on: status, S3's code, and the headers it reads. Where the two differ it
 says so here, by name and with the reason; a difference that is not listed fails, and so does one
@@ -11,11 +13,12 @@ import asyncio
 import base64
 import hashlib
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -24,7 +27,10 @@ import time_machine
 
 from benchmarks.s3server import S3Server, s3_server
 from cadenza_conformance._server import _storage
+from cadenza_server import ServerSettings, create_app
+from cadenza_server.builtin_store import Signer
 from cadenza_server.s3_store.store import S3Store
+from cadenza_server.serving import run_in_thread
 from cadenza_server.storage_settings import StorageSettings
 from cadenza_server.stores import open_s3
 from tests.conformance.wire import Bench, a_bench
@@ -45,7 +51,7 @@ SIZED = {**V1, "Content-Length": str(len(DATA))}
 
 
 class Store(Protocol):
-    """Either of the two."""
+    """Any of the three."""
 
     def url(self, method: str, headers: dict[str, str] | None = None, *, old: bool = False) -> str:
         """A signed URL of `KEY`; an old one has expired."""
@@ -68,6 +74,20 @@ class _Kit:
             signature = parse_qs(urlsplit(url).query)["X-Amz-Signature"][0]
             world.grants[signature].ttl_seconds = -1
         return url
+
+    def bare_url(self) -> str:
+        return self.url("GET").partition("?")[0]
+
+
+@dataclass(frozen=True)
+class _BuiltIn:
+    url_base: str
+    signer: Signer
+
+    def url(self, method: str, headers: dict[str, str] | None = None, *, old: bool = False) -> str:
+        signed = {name.lower(): value for name, value in (headers or {}).items()}
+        ends = int(time.time()) + (-3600 if old else 60)
+        return self.url_base + self.signer.sign(method, KEY, expires_at=ends, headers=signed)
 
     def bare_url(self) -> str:
         return self.url("GET").partition("?")[0]
@@ -147,8 +167,8 @@ REQUESTS: dict[str, Callable[[Store], httpx.Response]] = {
     "put, condition left out": lambda store: _put_without(store, "If-None-Match"),
     "put, type left out": lambda store: _put_without(store, "Content-Type"),
     "put, another key": lambda store: _put_changed(store, "take[.]mp4", "other.mp4"),
-    "put, another signature": lambda store: _put_changed(store, "Signature=.{4}", "Signature=0000"),
-    "put, a longer life": lambda store: _put_changed(store, "Expires=", "Expires=9"),
+    "put, another signature": lambda store: _put_changed(store, "(Signature|sig)=.{4}", r"\1=0000"),
+    "put, a longer life": lambda store: _put_changed(store, "(Expires|exp)=", r"\1=9"),
     "put, one more parameter": lambda store: _put_changed(
         store, "$", "&response-content-type=text%2Fhtml"
     ),
@@ -197,19 +217,36 @@ def notice(answer: httpx.Response) -> dict[str, object]:
         if answer.request.method == "GET":
             seen["type"] = answer.headers.get("content-type")
             seen["body"] = hashlib.sha256(answer.content).hexdigest()[:8]
-    seen["request id"] = "x-amz-request-id" in answer.headers
+    names = ("x-amz-request-id", "x-request-id")
+    seen["request id"] = any(name in answer.headers for name in names)
     return seen
 
 
-#: request → what differs, and why. `docs/storage.md` prints it.
-DIFFERENCES: dict[str, tuple[tuple[str, ...], str]] = {
-    "put, in chunks": (
+class Difference(NamedTuple):
+    """What one of ours answers otherwise than the real one."""
+
+    ours: str
+    what: tuple[str, ...]
+    why: str
+
+
+_BOTH = "the kit, the built-in store"
+#: By request. `docs/storage.md` prints it.
+DIFFERENCES: dict[str, Difference] = {
+    "put, in chunks": Difference(
+        _BOTH,
         ("code", "etag", "expired", "status", "xml"),
-        "S3 and Ceph want a length and answer 411, as the kit does; Swift takes the chunks",
+        "S3 and Ceph want a length and answer 411, as we do; Swift takes the chunks",
     ),
-    "get, no signature": (
+    "get, no signature": Difference(
+        _BOTH,
         ("code", "request id", "status", "xml"),
-        "S3 answers 403, as the kit does; Swift takes it for a request of its own protocol: 400",
+        "S3 answers 403, as we do; Swift takes it for a request of its own protocol: 400",
+    ),
+    "delete, with the URL of a put": Difference(
+        "the built-in store",
+        ("code", "status"),
+        "it deletes nothing for anybody and says 405 to the method; S3 says 403 to the signature",
     ),
 }
 
@@ -232,21 +269,35 @@ async def _ask_kit(request: Callable[[Store], httpx.Response]) -> dict[str, obje
         return notice(await asyncio.to_thread(request, _Kit(bench)))
 
 
+def _ask_built_in(request: Callable[[Store], httpx.Response], folder: Path) -> dict[str, object]:
+    app = create_app(ServerSettings(data_dir=folder))
+    try:
+        with run_in_thread(app) as server:
+            signer = Signer(app.state.services.keyring)
+            return notice(request(_BuiltIn(server.url, signer)))
+    finally:
+        app.state.services.db.close()
+
+
 @pytest.mark.parametrize("name", list(REQUESTS))
-def test_both_answer_alike(name: str, settings: StorageSettings) -> None:
+def test_all_answer_alike(name: str, settings: StorageSettings, tmp_path: Path) -> None:
     real = open_s3(settings)  # type: ignore[arg-type]
     real.delete(KEY)
 
-    kit = asyncio.run(_ask_kit(REQUESTS[name]))
     swift = notice(REQUESTS[name](_Real(real)))
+    ours = {
+        "the kit": asyncio.run(_ask_kit(REQUESTS[name])),
+        "the built-in store": _ask_built_in(REQUESTS[name], tmp_path),
+    }
 
-    differ = {what for what in kit | swift if kit.get(what) != swift.get(what)}
-    listed, _why = DIFFERENCES.get(name, ((), ""))
-    assert differ == set(listed), (kit, swift)
+    listed = DIFFERENCES.get(name, Difference("", (), ""))
+    for whose, seen in ours.items():
+        differ = {what for what in seen | swift if seen.get(what) != swift.get(what)}
+        assert differ == (set(listed.what) if whose in listed.ours else set()), (whose, seen, swift)
 
 
 def test_every_listed_difference_is_of_a_request_and_on_the_page() -> None:
     page = (Path(__file__).parents[2] / "docs" / "storage.md").read_text("utf-8")
-    for name, (differ, why) in DIFFERENCES.items():
+    for name, (ours, what, why) in DIFFERENCES.items():
         assert name in REQUESTS
-        assert f"| {name} | {', '.join(differ)} | {why} |" in page
+        assert f"| {name} | {ours} | {', '.join(what)} | {why} |" in page
