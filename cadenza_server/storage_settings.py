@@ -26,7 +26,9 @@ class StorageSettings(BaseSettings):
     the role of the machine, a profile, a file.
     """
 
-    storage: Literal["local", "s3"] = "local"
+    storage: Literal["local", "s3"] = Field(
+        default="local", description="the built-in object store, or a bucket"
+    )
     storage_dir: Path | None = Field(default=None, description="default: objects/ in data_dir")
 
     s3_bucket: str | None = _from(
@@ -36,9 +38,15 @@ class StorageSettings(BaseSettings):
         "S3_BUCKET_NAME",
         "S3_COACH_VIDEOS_BUCKET",
         pattern=_BUCKET,
+        description="the bucket; needed with s3",
     )
     s3_region: str | None = _from(
-        "s3_region", "CADENZA_S3_REGION", "AWS_REGION", "S3_REGION", "AWS_DEFAULT_REGION"
+        "s3_region",
+        "CADENZA_S3_REGION",
+        "AWS_REGION",
+        "S3_REGION",
+        "AWS_DEFAULT_REGION",
+        description="the bucket's region; needed at AWS",
     )
     s3_endpoint: str | None = _from(
         "s3_endpoint",
@@ -54,9 +62,17 @@ class StorageSettings(BaseSettings):
         default="auto",
         description="bucket in the path or in the host; auto: host at AWS, path elsewhere",
     )
-    s3_access_key_id: str | None = _from("s3_access_key_id", "AWS_ACCESS_KEY_ID")
-    s3_secret_access_key: SecretStr | None = _from("s3_secret_access_key", "AWS_SECRET_ACCESS_KEY")
-    s3_session_token: SecretStr | None = _from("s3_session_token", "AWS_SESSION_TOKEN")
+    s3_access_key_id: str | None = _from(
+        "s3_access_key_id",
+        "AWS_ACCESS_KEY_ID",
+        description="default: what AWS's own tools would use, such as the machine's role",
+    )
+    s3_secret_access_key: SecretStr | None = _from(
+        "s3_secret_access_key", "AWS_SECRET_ACCESS_KEY", description="belongs to the key's id"
+    )
+    s3_session_token: SecretStr | None = _from(
+        "s3_session_token", "AWS_SESSION_TOKEN", description="of temporary credentials"
+    )
     s3_read_back: bool = Field(
         default=True,
         description="hash what is stored at the confirm where the store tells no checksum",
