@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 from cadenza_client import errors as e
 from cadenza_uploader import Daemon, Stop, open_rebuilt
@@ -27,6 +28,8 @@ from tests.uploader.fake_server import FakeServer, Op
 from tests.uploader.world import NOON, URL, Clock, content, new_take
 
 DAY = 86_400.0
+#: The submission that the replies among the takes answer.
+THREAD = "6f0c1a2b-0000-4000-8000-000000000001"
 #: One kind of trouble: gives the error to raise, or None when it only changes the world.
 Striking = Callable[["SimulatedServer", Op], BaseException | None]
 
@@ -75,11 +78,14 @@ def _corrupt_object(server: SimulatedServer, op: Op) -> BaseException | None:
 
 def _forget_submission(server: SimulatedServer, op: Op) -> BaseException | None:
     if op in ("urls", "confirm"):
-        open_ids = sorted(set(server.submissions) - set(server.confirmed))
+        known = {*server.submissions, *server.messages}
+        open_ids = sorted(known - set(server.confirmed))
         if open_ids:
             gone = server.rng.choice(open_ids)
-            del server.submissions[gone]
+            server.submissions.pop(gone, None)
             server.announced.pop(gone, None)
+            server.messages.pop(gone, None)
+            server.said.pop(gone, None)
     return None
 
 
@@ -147,6 +153,7 @@ class Simulation:
         self.home = Home(self.folder / "home").prepare()
         self.server = SimulatedServer()
         self.server.rng = random.Random(self.rng.random())
+        self.server.threads.add(UUID(THREAD))
         self.settings = Settings.load({}, home=self.home.path, url=URL)
         self.store = CredentialStore(self.home)
         self.store.save(Credential(URL, 7, "ada@example.org", "Ada", "student", "CANARY-TOKEN"))
@@ -182,6 +189,7 @@ class Simulation:
             captured=self.clock.now,
             thumbnail=self.rng.random() < 0.7,
             size_bytes=self.rng.choice([1, 500, 4000]),
+            reply_to=THREAD if self.rng.random() < 0.3 else None,
         )
         size_bytes = next(a.size_bytes for a in new.assets if a.kind == "video")
         self.takes[new.id] = content(seed, size_bytes)
@@ -275,7 +283,8 @@ class Simulation:
             assert local.read_bytes() == data, self.told("I12: the recording was changed")
         else:
             assert self.is_safe(take_id, data), self.told(f"I1: {take_id} is lost")
-        mine = [s for s in self.server.submissions if str(s) == take_id]
+        known = [*self.server.submissions, *self.server.messages]
+        mine = [one for one in known if str(one) == take_id]
         assert len(mine) <= 1, self.told("I3: submitted twice")
 
     def is_safe(self, take_id: str, data: bytes) -> bool:
