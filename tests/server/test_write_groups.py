@@ -211,11 +211,14 @@ def test_every_connection_speaks_utc_and_waits_for_the_disk(db: Database) -> Non
     with db.reading() as session:
         shown = [
             session.core.execute(sa.text(f"SHOW {name}")).scalar_one()
-            for name in ("timezone", "synchronous_commit", "transaction_isolation")
+            for name in (
+                *("timezone", "synchronous_commit", "transaction_isolation"),
+                "random_page_cost",
+            )
         ]
 
     # The cluster of the tests has Vienna and `off`.
-    assert shown == ["UTC", "on", "repeatable read"]
+    assert shown == ["UTC", "on", "repeatable read", "1.1"]
 
 
 def test_statements_that_are_sent_together_are_never_prepared(db: Database) -> None:
