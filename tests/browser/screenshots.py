@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -20,15 +21,42 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from cadenza_server import ServerSettings, create_app
 from cadenza_server.serving import run_in_thread
 from tests.browser.recital import Recital, make_recital, wait_for_derivatives
-from tests.browser.states import STATES, State
+from tests.browser.state import State
+from tests.browser.states import EVERY_STATE
 from tests.browser.studio import Studio, visiting
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
-THEMES = ("light", "dark")
+Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
 TALLEST = 2400
 _WHOLE_SECONDS = 96
-_COLOURS = 192
+_COLOURS = 128
+#: What differs from its page by a menu, a dialog or a sentence is shown twice, not six times.
+DETAILS = frozenset(
+    [
+        "login-refused",
+        "login-expired",
+        "inbox-by-student",
+        "inbox-filtered",
+        "menu",
+        "student-toast",
+        "settings-dialog",
+        "offline",
+        "take-bare",
+        "marker",
+        "composer",
+        "loop",
+        "storyboard",
+        "take-menu",
+        "trail",
+        "keys",
+        "reviewed",
+        "take-offline",
+        "recorded",
+    ]
+)
+_BOTH_ENDS: tuple[tuple[int, Theme], ...] = ((1440, "light"), (360, "dark"))
 _CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 
 
@@ -38,9 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", metavar="STATE", help="these states")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to (docs/screenshots)")
     options = parser.parse_args(arguments)
-    chosen = [state for state in STATES if not options.only or state.name in options.only]
+    chosen = [state for state in EVERY_STATE if not options.only or state.name in options.only]
     if not chosen:
-        parser.error(f"no such state; there are {', '.join(state.name for state in STATES)}")
+        parser.error(f"no such state; there are {', '.join(state.name for state in EVERY_STATE)}")
     chromium = shutil.which("chromium")
     if chromium is None:
         parser.exit(1, "Chromium is not installed. On Debian: apt-get install chromium\n")
@@ -62,7 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{state.name}", flush=True)
         browser.close()
     size = sum(path.stat().st_size for path in options.folder.glob("*.png"))
-    print(f"{len(chosen) * len(WIDTHS) * len(THEMES)} pictures; {size / 1e6:.1f} MB in all")
+    count = sum(len(facets(state.name)) for state in chosen)
+    print(f"{count} pictures taken; {size / 1e6:.1f} MB in all")
     return 0
 
 
@@ -72,20 +101,22 @@ def photograph(browser: Browser, recital: Recital, state: State, folder: Path) -
     Raises:
         AssertionError: the page logged an error, or asked another host for something.
     """
-    for width, height in WIDTHS.items():
-        for theme in THEMES:
-            is_phone = width < 500
-            with visiting(
-                browser, recital.studio, state.who,
-                viewport={"width": width, "height": height},
-                color_scheme=theme, has_touch=is_phone, is_mobile=is_phone,
-                reduced_motion="reduce",
-            ) as visit:  # fmt: skip
-                visit.expected += state.expected
-                state.arrange(visit, recital)
-                _settle(visit.page)
-                name = f"{state.name}-{width}-{theme}.png"
-                _save(_whole(visit.page, width, height), folder / name)
+    with visiting(browser, recital.studio, state.who, reduced_motion="reduce") as visit:
+        visit.expected += state.expected
+        state.arrange(visit, recital)
+        page = visit.page
+        _settle(page)
+        for width, theme in facets(state.name):
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            picture = _whole(page, width, WIDTHS[width])
+            _save(picture, folder / f"{state.name}-{width}-{theme}.png")
+
+
+def facets(name: str) -> tuple[tuple[int, Theme], ...]:
+    """At which widths and in which themes a state is shown."""
+    if name in DETAILS:
+        return _BOTH_ENDS
+    return tuple((width, theme) for width in WIDTHS for theme in THEMES)
 
 
 def _settle(page: Page) -> None:
@@ -102,15 +133,18 @@ def _settle(page: Page) -> None:
 
 def _whole(page: Page, width: int, height: int) -> bytes:
     """The page from top to bottom, with what is fixed to the window's edge at the edge."""
+    page.set_viewport_size({"width": width, "height": height})
+    if page.locator("dialog[open]").count():
+        return page.screenshot()  # a dialog stands in the middle of the window
     wanted = int(page.evaluate("document.documentElement.scrollHeight"))
     page.set_viewport_size({"width": width, "height": max(height, min(wanted, TALLEST))})
-    page.wait_for_timeout(150)
+    page.wait_for_timeout(100)
     return page.screenshot()
 
 
 def _save(picture: bytes, path: Path) -> None:
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    small = image.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small = image.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 
