@@ -336,9 +336,12 @@ def test_a_take_on_its_way_appears_by_itself(studio: Studio, visit: Visiting) ->
     page = teacher.go(f"/v/{take}")
     page.locator('[data-media="on_the_way"]').wait_for()
     expect(page.locator("[data-part=cover-text]")).to_contain_text("on the way")
+    composer = page.locator("[data-part=composer]")
+    assert composer.evaluate("form => form.inert")  # there is no moment to point at yet
     target = studio.ask("student", "GET", f"/video-submissions/{take}/upload-url")
     studio.upload("student", {**target, "submission": {"id": take}}, data)
     page.locator('[data-media="ready"]').wait_for(timeout=4_000)
+    assert not composer.evaluate("form => form.inert")
 
 
 def test_a_take_deleted_while_one_looks_is_gone_at_once(studio: Studio, visit: Visiting) -> None:

@@ -167,6 +167,9 @@ class Page {
     root.dataset.media = state;
     const cover = part(root, "cover");
     cover.hidden = state === "ready";
+    // Without a picture there is no moment to point at.
+    const useless = !["ready", "loading", "offline", "failed"].includes(state);
+    for (const tool of root.querySelectorAll(".scrubber, .controls, .composer")) tool.inert = useless;
     part(root, "cover-text").textContent = SENTENCES[state] ?? SENTENCES.failed;
     part(root, "again").hidden = !["failed", "offline", "unsupported"].includes(state);
     part(root, "cover-download").hidden = state !== "unsupported";

@@ -6,10 +6,11 @@ import { whenText } from "./when.js";
 
 const WORDS = {
   created: "Announced by the student's device",
-  upload_url_issued: "The device got a place to upload to",
+  urls_issued: "The device got an address to upload to",
   confirmed: "The video arrived whole and was checked",
   lazy_confirmed: "The video was found in the store and checked",
-  rejected: "The upload was not accepted",
+  confirm_refused: "The upload was not what was announced: it is sent again",
+  invalidated: "The upload was no video that can be played",
   playback_url_issued: "Opened for watching",
   reviewed: "Marked as reviewed",
   reopened: "Opened for review again",
