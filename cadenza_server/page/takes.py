@@ -25,7 +25,7 @@ ARRIVED = col(MediaAsset.confirmed_at)
 ASKS = has_question()
 SOON_SECONDS = 6 * 3600
 _TILES = ("columns", "count", "tile_width", "tile_height")
-_COLUMNS = (
+_COLUMNS: tuple[Any, ...] = (
     col(VideoSubmission.id),
     col(VideoSubmission.user_id).label("student_id"),
     NAME.label("student"),

@@ -89,7 +89,7 @@ def thumbnail(scene: Scene, seconds: float = 0.7) -> bytes:
 
 def make_take(path: Path, scene: Scene, *, seconds: float = 8.0) -> Path:
     """An MP4 of the scene with sound, H.264 and AAC; what is played comes again every 8 s."""
-    loop = [av.VideoFrame.from_image(picture(scene, at / _FPS)) for at in range(_LOOP * _FPS)]
+    loop = [_frame(picture(scene, at / _FPS)) for at in range(_LOOP * _FPS)]
     tune = array("h", (_sample(at) for at in range(_LOOP * _RATE)))
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=_FPS)
@@ -105,6 +105,16 @@ def make_take(path: Path, scene: Scene, *, seconds: float = 8.0) -> Path:
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
     return path
+
+
+def _frame(image: Image.Image) -> av.VideoFrame:
+    """RGB, row by row."""
+    frame = av.VideoFrame(_W, _H, "rgb24")
+    pad = bytes(frame.planes[0].line_size - 3 * _W)
+    data = image.tobytes()
+    rows = (data[at : at + 3 * _W] + pad for at in range(0, len(data), 3 * _W))
+    frame.planes[0].update(b"".join(rows))
+    return frame.reformat(format="yuv420p")
 
 
 # Degrees of a bourrée's beginning, a quarter of a second each.

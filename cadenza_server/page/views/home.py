@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import ColumnElement
 from sqlmodel import col
 from starlette.responses import RedirectResponse
 
@@ -30,7 +31,7 @@ def home(
     """Own takes, newest first; the pieces they are of; the routine that was given."""
     if ctx.actor.user_type == "teacher":
         return RedirectResponse("/inbox", 303)
-    mine = [col(VideoSubmission.user_id) == ctx.actor.id]
+    mine: list[ColumnElement[bool]] = [col(VideoSubmission.user_id) == ctx.actor.id]
     look_for_arrivals(ctx, mine)
     with ctx.db.reading() as session:
         progress = load_progress(ctx, session, ctx.actor.id)
