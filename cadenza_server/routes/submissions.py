@@ -129,7 +129,9 @@ def video_url(ctx: ContextDep, submission_id: UUID, download: bool = False) -> P
 
 
 @router.delete(
-    "/{submission_id}", status_code=204, responses=refusals(*_ONE, "already_reviewed", "held")
+    "/{submission_id}",
+    status_code=204,
+    responses=refusals("invalid_id", "not_found", "forbidden", "already_reviewed", "held"),
 )
 async def delete(ctx: ContextDep, submission_id: UUID) -> None:
     """Delete one's own submission, before it is reviewed (B-26). Deleted twice is deleted."""
