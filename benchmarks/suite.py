@@ -2,7 +2,18 @@
 
 from functools import partial
 
-from benchmarks import api, load, media, presign, queue_scale, s3uploads, startup, takes, uploads
+from benchmarks import (
+    api,
+    load,
+    media,
+    page,
+    presign,
+    queue_scale,
+    s3uploads,
+    startup,
+    takes,
+    uploads,
+)
 from benchmarks.figure import Aim, Benchmark
 
 BENCHMARKS = (
@@ -68,6 +79,15 @@ BENCHMARKS = (
         Aim("≥", 1.8),
         s3uploads.against_rclone,
         note="as s3-curl; rclone runs as a daemon, its start is not counted",
+    ),
+    Benchmark(
+        "inbox",
+        "/inbox, 50 rows",
+        "one submission",
+        "ms",
+        Aim("≤", 3),
+        page.inbox,
+        note="the whole page drawn, against reading a single row as JSON",
     ),
     Benchmark(
         "presign",

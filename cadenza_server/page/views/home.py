@@ -35,9 +35,10 @@ def home(
     look_for_arrivals(ctx, mine)
     with ctx.db.reading() as session:
         progress = load_progress(ctx, session, ctx.actor.id)
-        chosen = [*mine, piece == TITLE] if piece else mine
+        if piece:
+            mine.append(TITLE.in_([piece]))
         newest = (col(VideoSubmission.captured_at).desc(),)
-        query = takes_query(chosen, newest)
+        query = takes_query(mine, newest)
         takes = load_takes(ctx, session, query, limit=ROWS + 1, offset=start)
         routine = current_routine(session, ctx.actor.id)
         exercises = exercises_of(session, routine.id) if routine else []
