@@ -61,26 +61,37 @@ def salvage(
     piece: _options.PieceOption = None,
     exercise: _options.ExerciseOption = None,
     session: _options.SessionOption = None,
+    reply_to: Annotated[
+        str | None,
+        typer.Option("--reply-to", metavar="ID", help="It was a reply to this submission."),
+    ] = None,
     notes: _options.NotesOption = None,
 ) -> None:
-    """Queue what an interrupted `upload` left behind."""
+    """Queue what an interrupted `upload` or `reply` left behind."""
     if name is None:
         _list_remnants(run)
         return
-    from cadenza_cli._context import context_from
+    from cadenza_cli._context import check_id, context_from
     from cadenza_cli._takes import take_document
     from cadenza_uploader import salvage as queue_remnant
+    from cadenza_uploader.take import TakeContext
 
-    context = context_from(
-        run,
-        piece=piece,
-        exercise=exercise,
-        session=session,
-        notes=notes,
-        page=None,
-        measure=None,
-        measure_end=None,
-    )
+    if reply_to is not None and (piece or exercise or session):
+        raise typer.BadParameter("a reply belongs to its submission alone.")
+    if reply_to is not None:
+        thread = check_id(reply_to, "--reply-to")
+        context = TakeContext(parent_submission_id=thread, notes=notes or None)
+    else:
+        context = context_from(
+            run,
+            piece=piece,
+            exercise=exercise,
+            session=session,
+            notes=notes,
+            page=None,
+            measure=None,
+            measure_end=None,
+        )
     with run.queue() as queue:
         take = queue_remnant(queue, name, context, account=run.account, settings=run.settings).take
     run.out.answer(

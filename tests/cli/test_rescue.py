@@ -64,6 +64,21 @@ def test_an_interrupted_upload_is_found_and_queued(
     assert cadenza("queue", "salvage", part.name, "--piece", PIECE).exit_code == 1
 
 
+def test_an_interrupted_reply_is_queued_for_its_thread(
+    cadenza: Cadenza, queue: TakeQueue, clip: Path
+) -> None:
+    part = queue.home.spool / ".part-0b1a2c3d-0000-4000-8000-000000000009"
+    part.mkdir()
+    shutil.copy(clip, part / "video.mp4")
+    words = ("queue", "salvage", part.name, "--reply-to")
+    assert cadenza(*words, "6f0c").exit_code == 2
+    assert cadenza(*words, PIECE, "--piece", PIECE).exit_code == 2
+    assert cadenza(*words, PIECE, "--notes", "Like this.").exit_code == 0
+    (take,) = queue.list()
+    assert (take.kind, take.context.parent_submission_id) == ("message", PIECE)
+    assert take.context.notes == "Like this."
+
+
 def test_reconcile_says_what_the_server_has(
     student: Cadenza, studio: Studio, queue: TakeQueue, clip: Path
 ) -> None:
