@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -311,6 +311,15 @@ def _get(request: _Request) -> _Answered:
     return 200, {**_shown(request, request.submission), "unread_count": 0, "marker_count": 0}
 
 
+#: The kit makes no storyboard and no waveform: what it says of them is what a server without
+#: derivatives says.
+_NO_DERIVATIVES: Mapping[str, Any] = {
+    "storyboard_url": None,
+    "waveform_url": None,
+    "derivatives": {"duration_ms": None, "fps": None},
+}
+
+
 def _playback(request: _Request) -> _Answered:
     submission, world = request.submission, request.world
     is_v1 = world.scenario.given.server.speaks == "v1"
@@ -325,7 +334,7 @@ def _playback(request: _Request) -> _Answered:
         "video_url": video.url,
         "thumbnail_url": thumbnail,
         "expires_in": int(world.scenario.given.server.url_ttl_seconds),
-        **({} if is_v1 else {"storyboard_url": None, "waveform_url": None}),
+        **({} if is_v1 else _NO_DERIVATIVES),
     }
 
 
@@ -386,6 +395,9 @@ def _shown(request: _Request, submission: Submission) -> dict[str, Any]:
         "height": body.get("height"),
         "source": None,
         "derivatives": [],
+        "unread_count": 0,
+        "marker_count": 0,
+        "question_count": 0,
     }
 
 

@@ -121,7 +121,7 @@ def _s3_code(reply: httpx.Response) -> str | None:
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, Any]]]:
-    settings = ServerSettings(data_dir=tmp_path_factory.mktemp("server"))
+    settings = ServerSettings(data_dir=tmp_path_factory.mktemp("server"), derivatives="off")
     admin.init(settings)
     demo = admin.seed_demo(settings)
     with ExitStack() as stack:
