@@ -12,11 +12,10 @@ import asyncio
 import json
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, suppress
 from typing import NamedTuple
 
-from anyio.to_thread import run_sync
 from sqlalchemy import bindparam, func, select
 
 from cadenza_server.database import Database
@@ -128,7 +127,7 @@ class EventFeed:
         self._per_user[user_id] += 1
         listener = Listener(user_id)
         try:
-            oldest, newest = await run_sync(self._bounds)
+            oldest, newest = await asyncio.to_thread(self._bounds)
         except BaseException:
             self._forget(user_id)
             raise
@@ -154,7 +153,7 @@ class EventFeed:
     async def replay(self, user_id: int, after: int, up_to: int) -> AsyncIterator[bytes]:
         """What this user missed, in pieces; from the database."""
         while after < up_to:
-            frames = await run_sync(self._frames_after, after)
+            frames = await asyncio.to_thread(self._frames_after, after)
             if not frames:
                 return
             text = b"".join(
@@ -174,35 +173,43 @@ class EventFeed:
         wait = self._poll if self._db.is_sqlite else self._wait_for_notify
         while True:
             try:
-                async for _ in wait():
-                    await self._hand_out()
+                # Closed at once when we are cancelled: it may hold a connection.
+                async with aclosing(wait()) as wakes:
+                    async for _ in wakes:
+                        await self._hand_out()
             except Exception:
                 log.warning("feed_interrupted", exc_info=True)
                 await asyncio.sleep(1)
 
     async def _hand_out(self) -> None:
-        while frames := await run_sync(self._frames_after, self._seq):
+        # asyncio's own threads: the loop waits for them at its end, whoever was cancelled, so no
+        # connection is left open.
+        while frames := await asyncio.to_thread(self._frames_after, self._seq):
             for frame in frames:
                 self._seq = frame.seq
                 for listener in self._listeners:
                     listener.offer(frame)
 
-    async def _poll(self) -> AsyncIterator[None]:
+    async def _poll(self) -> AsyncGenerator[None, None]:
         while True:
             yield
             await asyncio.sleep(self._poll_seconds)
 
-    async def _wait_for_notify(self) -> AsyncIterator[None]:
+    async def _wait_for_notify(self) -> AsyncGenerator[None, None]:
         from psycopg import AsyncConnection
 
         url = self._db.engine.url.set(drivername="postgresql")
         dsn = url.render_as_string(hide_password=False)
-        async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
+        connection = await AsyncConnection.connect(dsn, autocommit=True)
+        try:
             await connection.execute(f"LISTEN {CHANNEL}")
             while True:
                 yield  # at first too: something may have come before we listened
                 async for _ in connection.notifies(timeout=WAKE_SECONDS, stop_after=1):
                     pass
+        finally:
+            # Closed without waiting: we may be cancelled again on the way out, at a shutdown.
+            connection.pgconn.finish()
 
     def _bounds(self) -> tuple[int, int]:
         with self._db.reading() as session:
