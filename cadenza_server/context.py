@@ -62,7 +62,7 @@ class Context:
     @cached_property
     def actor(self) -> Actor:
         """Who is asking; 401 when the token outlived the account."""
-        with self.db.reading() as session:
+        with self.db.glance() as session:
             return load_actor(session, self._user_id)
 
     @property

@@ -143,6 +143,16 @@ class Database:
         with self.engine.connect().execution_options(**{_ALONE: True}) as connection:
             yield connection
 
+    @contextmanager
+    def glance(self) -> Iterator[Session]:
+        """A session for one statement that reads: on PostgreSQL one trip in place of three."""
+        if self.is_sqlite:
+            with self.reading() as session:
+                yield session
+            return
+        with self.alone() as connection, _session(connection) as session:
+            yield session
+
     @property
     def _groups_inside(self) -> CommitGroups | None:
         return getattr(self._inside, "groups", None)

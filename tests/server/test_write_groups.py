@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from psycopg.pq import TransactionStatus
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlmodel import select
 
 from cadenza_server.database import Database
 from cadenza_server.events import Fact, append, first_broken
-from cadenza_server.postgresql import PoolOptions, with_driver
+from cadenza_server.postgresql import PoolOptions, driver_of, with_driver
 from cadenza_server.storage import StorageUnavailableError
 from cadenza_server.tables import Studio, UploadEvent
 from cadenza_server.write_groups import MAX_GROUP
@@ -235,3 +236,11 @@ def test_the_urls_that_hosts_hand_out_are_understood(scheme: str) -> None:
     url = with_driver(sa.URL.create(scheme, host="db.internal"))
 
     assert url.drivername == "postgresql+psycopg"
+
+
+def test_a_glance_leaves_no_transaction_open(db: Database) -> None:
+    with db.glance() as session:
+        assert session.core.execute(sa.text("SELECT 1")).scalar_one() == 1
+        status = driver_of(session.core).info.transaction_status
+
+    assert status == TransactionStatus.IDLE
