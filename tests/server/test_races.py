@@ -59,7 +59,7 @@ def _bearer(world: World, who: str) -> dict[str, str]:
 def _events(world: World, name: str) -> int:
     with world.services.db.reading() as session:
         query = select(sa.func.count()).select_from(UploadEvent).where(UploadEvent.event == name)
-        return session.execute(query).scalar_one()
+        return int(session.execute(query).scalar_one())
 
 
 def _trail_is_whole(world: World) -> bool:
