@@ -25,6 +25,7 @@ from sqlmodel import Session as OrmSession
 from sqlmodel import SQLModel
 
 from cadenza_server.commit_groups import CommitGroups
+from cadenza_server.storage import StorageSetupError
 from cadenza_server.turns import FileTurn
 from cadenza_server.write_groups import WriteGroups
 
@@ -83,7 +84,12 @@ class Database:
             self._turn = FileTurn(path.with_name(f"{path.name}-turn"), _BUSY_TIMEOUT_SECONDS)
         else:
             # Only who uses PostgreSQL has its driver.
-            from cadenza_server import postgresql
+            try:
+                from cadenza_server import postgresql
+            except ModuleNotFoundError as error:
+                raise StorageSetupError(
+                    f"CADENZA_DB needs {error.name}: pip install 'cadenza[postgresql]'"
+                ) from None
 
             options = pool or postgresql.PoolOptions()
             self.engine = postgresql.make_engine(postgresql.with_driver(parsed), options)
@@ -189,7 +195,10 @@ def open_database(settings: ServerSettings) -> Database:
     url = settings.database_url
     if make_url(url).get_backend_name() == "sqlite":
         return Database(url)
-    from cadenza_server.postgresql import PoolOptions
+    try:
+        from cadenza_server.postgresql import PoolOptions
+    except ModuleNotFoundError:
+        return Database(url)  # which says what is missing
 
     options = PoolOptions(
         settings.db_pool_size,

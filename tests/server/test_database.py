@@ -19,8 +19,10 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlmodel import select
 
-from cadenza_server.database import Database, alembic_config, insert_row
+from cadenza_server import ServerSettings
+from cadenza_server.database import Database, alembic_config, insert_row, open_database
 from cadenza_server.shared_limits import RATE_LIMITS
+from cadenza_server.storage import StorageSetupError
 from cadenza_server.tables import MediaAsset, Studio, User, VideoSubmission, metadata
 from tests.server.databases import ON_SQLITE, NewDatabase
 from tests.server.world import START, World
@@ -142,6 +144,17 @@ def test_starting_twice_at_once_migrates_once(new_database: NewDatabase) -> None
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(start, range(4)))
+
+
+def test_without_its_driver_postgresql_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "cadenza_server.postgresql", raising=False)
+    monkeypatch.delattr("cadenza_server.postgresql", raising=False)
+
+    with pytest.raises(StorageSetupError, match=r"cadenza\[postgresql\]"):
+        open_database(ServerSettings(db="postgresql://nobody@127.0.0.1:1/x"))
 
 
 # ── models and migrations ──────────────────────────────────────────────────────
