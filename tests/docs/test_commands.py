@@ -20,8 +20,8 @@ _FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`((?:cadenza|python dev\.py) [^`]+)`")
 # Other programs a page may tell the reader to run; nothing of theirs is checked.
 _OTHERS = {
-    "cd", "cp", "curl", "export", "git", "install", "pg_dump", "pg_restore", "pip", "pipx", "podman",
-    "python3", "rclone", "rsync", "sleep", "source", "sqlite3", "systemctl", "useradd",
+    "cd", "cp", "curl", "export", "git", "install", "pg_dump", "pg_restore", "pip", "pipx",
+    "podman", "python3", "rclone", "rsync", "sleep", "source", "sqlite3", "systemctl", "useradd",
     "/opt/cadenza/bin/pip", ".ci/run",
 }  # fmt: skip
 

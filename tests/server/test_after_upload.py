@@ -222,7 +222,7 @@ def test_whoever_tampers_past_the_trigger_breaks_the_chain(world: World, tamperi
         assert first_broken(session.scalars(_whole_trail())) is None
 
     with world.services.db.writing() as session:
-        names = ("no_update", "no_delete")
+        names: tuple[str, ...] = ("no_update", "no_delete")
         if not world.services.db.is_sqlite:
             names = ("append_only ON upload_events",)
         for name in names:
