@@ -30,9 +30,13 @@ _FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for the whole run; every visit is a fresh profile in it."""
+    """One browser for a module; every visit is a fresh profile in it.
+
+    Not for the whole run: as long as Playwright lives, its event loop counts as running in this
+    thread, and no other test of this process could run a loop of its own.
+    """
     home = tmp_path_factory.mktemp("browser-home")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
