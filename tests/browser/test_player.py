@@ -119,10 +119,11 @@ def test_the_frame_is_found_at_another_rate_too(
         page.keyboard.press("Space")
         page.locator("[data-part=track]").press("Home")
         dots(page).click()
-        assert abs(frame_of(teacher) - meant) <= 1
+        landed = frame_of(teacher)
+        assert abs(landed - meant) <= 1
         if derivatives == "on":
             page.keyboard.press(".")
-            assert frame_of(teacher) - meant in (1, 2)
+            assert frame_of(teacher) - landed == 1
 
 
 def test_the_address_of_a_marker_leads_to_it(studio: Studio, visit: Visiting) -> None:
@@ -295,7 +296,10 @@ def test_an_expired_link_is_renewed_once(studio: Studio, visit: Visiting) -> Non
 
     page.route("**/storage/**/*.mp4?*", refuse_first)
     page.on("request", lambda r: asked.append(r.url) if r.url.endswith("/video-url") else None)
-    teacher.open_take(studio.take())
+    # What becomes of the take meanwhile is a reason of its own to ask for links.
+    take = studio.take()
+    wait_for_derivatives(studio)
+    teacher.open_take(take)
     page.keyboard.press("Space")
     teacher.until(f"{VIDEO}.currentTime > 0.3 && {VIDEO}.videoWidth > 0")
     assert len(asked) == 2
@@ -308,7 +312,9 @@ def test_a_link_that_stays_broken_is_no_endless_loop(studio: Studio, visit: Visi
     page = teacher.page
     page.route("**/storage/**/*.mp4?*", lambda route: route.fulfill(status=403, body="no"))
     page.on("request", lambda r: asked.append(r.url) if r.url.endswith("/video-url") else None)
-    teacher.go(f"/v/{studio.take()}")
+    take = studio.take()
+    wait_for_derivatives(studio)
+    teacher.go(f"/v/{take}")
     page.locator('[data-media="failed"]').wait_for()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
     assert len(asked) == 2

@@ -406,7 +406,7 @@ def _() -> None:
         "upload-url-with-user-name upload-url-plain-http")  # fmt: skip
 def _() -> None:
     """Bytes go wherever the API says."""
-    from cadenza_client._endpoints import submissions
+    from cadenza_client._endpoints import _issued
     from cadenza_client._urls import Origin
     from cadenza_client._wire import _signed
 
@@ -415,7 +415,7 @@ def _() -> None:
         return Origin(parts.scheme, parts.hostname or "", parts.port or 80)
 
     patch(_signed, "check_signed_url", check)
-    patch(submissions, "check_names_object", lambda *a, **k: None)
+    patch(_issued, "check_names_object", lambda *a, **k: None)
 
 
 @mutant("follows-redirects", "redirect-other-host-refused storage-redirect-not-followed-blindly")
