@@ -103,9 +103,15 @@ BREAKAGES = (
     ),
     Breakage(
         "a new id for every create",
-        "cadenza_uploader/_journey.py",
-        "id=UUID(take.id),",
-        "id=__import__('uuid').uuid4(),",
+        "cadenza_uploader/_desk.py",
+        "    return NewSubmission(\n        id=UUID(take.id),",
+        "    return NewSubmission(\n        id=__import__('uuid').uuid4(),",
+    ),
+    Breakage(
+        "a new id for every reply",
+        "cadenza_uploader/_desk.py",
+        "    return NewMessage(\n        id=UUID(take.id),",
+        "    return NewMessage(\n        id=__import__('uuid').uuid4(),",
     ),
     Breakage(
         "uploaded without asking the server",
