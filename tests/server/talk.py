@@ -15,6 +15,7 @@ from tests.server.world import MP4, World, declared, facts
 
 def say(world: World, who: str, submission_id: str, text: str | None = "Hm.", **more: Any) -> Any:
     """A new message; the message of the answer."""
+    world.clock.advance(microseconds=1)  # no two are said at the same moment
     body = {"text": text, **more} if text is not None else more
     response = post(world, who, submission_id, **body)
     assert response.status_code == 201, response.text

@@ -89,6 +89,10 @@ class Watch:
                 # do with ten million is what we ask: then it will.
                 for way in ("seqscan", "hashjoin", "mergejoin", "material"):
                     connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+                # Only how many rows are looked at counts: a hundred look-ups by an index cost about
+                # as much as to read a table of two thousand rows once, and a plan may prefer that.
+                for cost in ("random_page", "cpu_operator", "cpu_index_tuple"):
+                    connection.exec_driver_sql(f"SET LOCAL {cost}_cost = 0")
             small = {name for name in metadata.tables if _is_small(connection, name)}
             for statement, parameters in self.seen.items():
                 scans = find(connection, statement, parameters)
