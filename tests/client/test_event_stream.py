@@ -117,7 +117,8 @@ def test_a_server_that_is_away_for_a_while_is_waited_for(open_client: Open, serv
     stream = client.events.stream()
     assert [one.seq for one in islice(stream, 2)] == [1, 2]
     stream.close()
-    assert len(waits) == 3
+    # A reset may be met twice, by the request and by the connection that was kept for the next one.
+    assert len(waits) in (3, 4)
 
 
 def test_one_connection_is_enough_for_who_says_so(open_client: Open, serve: Serve) -> None:
