@@ -16,8 +16,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -93,7 +94,14 @@ def _start(settings: ServerSettings, listener: socket.socket) -> _Worker:
     process = context.Process(
         target=_work, args=(settings, listener, theirs), name="cadenza-worker", daemon=False
     )
-    process.start()
+    # Ctrl-C reaches the whole group. Only the parent obeys it, and tells the workers when: a worker
+    # that is still importing would die with a traceback. What is blocked here stays so over there.
+    resource_tracker.ensure_running()  # it would lift the block again
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     theirs.close()
     return _Worker(process, ours, time.monotonic())
 
@@ -122,8 +130,7 @@ def _work(settings: ServerSettings, listener: socket.socket, parent: Connection)
 
         threading.Thread(target=watch, name="cadenza-parent", daemon=True).start()
 
-    with suppress(KeyboardInterrupt):  # Ctrl-C reaches all; uvicorn repeats it when it is done
-        run_worker(settings, listener, watch_parent)
+    run_worker(settings, listener, watch_parent)
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests import sockets
+
 OUTSIDE_ENVIRON = dict(os.environ)
 
 # Names that would steer the code under test from the developer's own shell.
@@ -255,37 +257,33 @@ def _is_local(host: Any) -> bool:
     return (mapped or address).is_loopback
 
 
-def _guard(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "socket.getaddrinfo":
-        host = arguments[0]
+def _guard(kind: str, family: int, where: Any) -> None:
+    if family in (socket.AF_INET, socket.AF_INET6):
+        host = where[0] if isinstance(where, tuple) else None
+        outside = not _is_local(host)
+    else:
+        host = where
         try:
             ipaddress.ip_address(host)
         except ValueError:
-            outside = not _is_local(host)
+            outside = not family and not _is_local(host)
         else:
-            outside = False  # a literal is not looked up; connecting to it is judged below
-    elif event in ("socket.connect", "socket.sendto"):
-        sock, address = arguments
-        inet = sock.family in (socket.AF_INET, socket.AF_INET6)
-        host = address[0] if inet and isinstance(address, tuple) else None
-        outside = not _is_local(host)
-    else:
-        return
+            outside = False  # a literal is not looked up; connecting to it is judged above
     if outside:
-        _outside_attempts.append(f"{event} {host}")
+        _outside_attempts.append(f"{kind} {host}")
         # Not an Exception on purpose: the code under test is good at surviving those.
-        pytest.fail(f"a test reached for the network: {event} {host}")
+        pytest.fail(f"a test reached for the network: {kind} {host}")
 
 
-# An audit hook sees every library and cannot be taken off, so there is one for each process.
-sys.addaudithook(_guard)
+sockets.install()
+sockets.listeners.append(_guard)
 
 
 @pytest.fixture(autouse=True)
-def no_network() -> Iterator[None]:
+def outside_attempts() -> Iterator[list[str]]:
     """Fail the test that reaches beyond loopback, even where the code swallowed the refusal."""
     _outside_attempts.clear()
-    yield
+    yield _outside_attempts
     attempts, _outside_attempts[:] = list(_outside_attempts), []
     if attempts:
         pytest.fail(f"the test reached for the network: {', '.join(sorted(set(attempts)))}")

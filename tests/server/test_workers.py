@@ -41,8 +41,8 @@ class Running:
 
     process: subprocess.Popen[str]
     url: str
-    token: str
     log_file: Path
+    token: str = ""
     log: list[dict[str, Any]] = field(default_factory=list)
 
     def workers(self) -> set[int]:
@@ -76,6 +76,16 @@ def settings(new_database: NewDatabase, tmp_path: Path) -> ServerSettings:
 @contextmanager
 def _started(settings: ServerSettings, tmp_path: Path, **environ: str) -> Iterator[Running]:
     accounts = admin.seed_demo(settings)
+    with _starting(settings, tmp_path, **environ) as server:
+        email = accounts.student_email
+        answer = httpx.post(f"{server.url}/auth/dev-login", params={"email": email}, timeout=60)
+        server.token = answer.json()["access_token"]
+        yield server
+
+
+@contextmanager
+def _starting(settings: ServerSettings, tmp_path: Path, **environ: str) -> Iterator[Running]:
+    """Its port is open; the workers may still be on their way."""
     program = tmp_path / "serve.py"
     program.write_text(_PROGRAM)
     log_file = tmp_path / "log"  # a pipe that nobody empties would stop the server
@@ -98,9 +108,7 @@ def _started(settings: ServerSettings, tmp_path: Path, **environ: str) -> Iterat
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert url, log_file.read_text()
-        email = accounts.student_email
-        answer = httpx.post(f"{url}/auth/dev-login", params={"email": email}, timeout=60)
-        yield Running(process, url, answer.json()["access_token"], log_file)
+        yield Running(process, url, log_file)
     finally:
         if process.poll() is None:
             process.kill()
@@ -231,6 +239,19 @@ def _is_refused(url: str) -> bool:
     except httpx.TransportError:
         return True
     return False
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("after_seconds", [0.0, 0.3, 0.8])
+def test_an_interrupt_while_the_workers_start_ends_them_quietly(
+    settings: ServerSettings, tmp_path: Path, after_seconds: float
+) -> None:
+    with _starting(settings, tmp_path) as server:
+        _until(lambda: len(server.workers()) == 2)
+        time.sleep(after_seconds)
+        for pid in server.workers():
+            os.kill(pid, signal.SIGINT)
+        assert server.finish(signal.SIGINT) == 0
 
 
 @ON_SQLITE

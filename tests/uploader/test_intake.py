@@ -8,9 +8,8 @@ import re
 import shutil
 import socket
 import sqlite3
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -38,6 +37,7 @@ from cadenza_uploader.errors import (
 )
 from cadenza_uploader.events import Event, FitProgress, IntakeProgress, TakeQueued
 from cadenza_uploader.take import Account, Stage, Status, TakeContext
+from tests import sockets
 from tests.media.clips import make_take
 from tests.uploader.world import NOON, PIECE, STUDENT, Clock, spool_names
 
@@ -184,38 +184,30 @@ def test_what_lies_beside_the_files_is_enough_to_write_the_row_again(
 
 # ── no network (I14) ───────────────────────────────────────────────────────────────────────────
 
-_sockets: list[str] = []
-_listening = False
-
-
-def _note_sockets(event: str, arguments: tuple[Any, ...]) -> None:
-    if _listening and event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
-        _sockets.append(event)
-
-
-sys.addaudithook(_note_sockets)
-
 
 @pytest.fixture
-def sockets() -> Any:
-    global _listening
-    _sockets.clear()
-    _listening = True
-    yield _sockets
-    _listening = False
+def heard() -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def note(kind: str, _family: int, _where: Any) -> None:
+        seen.append(kind)
+
+    sockets.listeners.append(note)
+    yield seen
+    sockets.listeners.remove(note)
 
 
 def test_no_network_is_touched_not_even_the_loopback(
-    bring: Bring, take_file: Callable[..., Path], sockets: list[str]
+    bring: Bring, take_file: Callable[..., Path], heard: list[str]
 ) -> None:
     bring(take_file())
-    assert sockets == []
+    assert heard == []
 
 
-def test_the_guard_would_have_noticed(sockets: list[str]) -> None:
+def test_the_guard_would_have_noticed(heard: list[str]) -> None:
     with socket.socket() as client:
         client.connect_ex(("127.0.0.1", 1))
-    assert sockets == ["socket.connect"]
+    assert heard == ["socket.connect_ex"]
 
 
 # ── limits ─────────────────────────────────────────────────────────────────────────────────────
