@@ -86,6 +86,10 @@ class Studio:
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
+    def get(self, name: str, path: str) -> httpx.Response:
+        """One page as one of the people, redirections not followed."""
+        return httpx.get(self.url + path, cookies={COOKIE: self.token(name)})
+
     def take(
         self, name: str = "student", *, clip: Path | None = None, upload: bool = True, **more: Any
     ) -> str:
@@ -125,10 +129,46 @@ class Studio:
         made = self.ask(name, "POST", f"/video-submissions/{take}/markers", body)
         return str(made["id"])
 
+    def mark_reply(self, name: str, message: str, ms: int, text: str, **more: Any) -> str:
+        """Put a marker on a reply's video; its id."""
+        body = {"timestamp_ms": ms, "text": text, "client_id": str(uuid4()), **more}
+        return str(self.ask(name, "POST", f"/messages/{message}/markers", body)["id"])
+
     def say(self, name: str, take: str, text: str) -> str:
         """Write in the thread of a take; the message's id."""
         made = self.ask(name, "POST", f"/video-submissions/{take}/messages", {"text": text})
         return str(made["message"]["id"])
+
+    def reply(self, name: str, take: str, text: str | None = None, **more: Any) -> str:
+        """Answer with a video in the thread of a take, as a recorder would; the message's id.
+
+        Args:
+            name: who answers.
+            take: in whose thread.
+            text: said with it.
+            more: `clip` and `picture` (bytes), and further fields of the create request.
+        """
+        data = (more.pop("clip", None) or self.clip).read_bytes()
+        picture = more.pop("picture", None)
+        body = {
+            "id": str(uuid4()),
+            "text": text,
+            "include_video": True,
+            "video_duration_seconds": 12,
+            "size_bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "thumbnail_size_bytes": len(picture) if picture else None,
+            **more,
+        }
+        sent = {field: value for field, value in body.items() if value is not None}
+        made = self.ask(name, "POST", f"/video-submissions/{take}/messages", sent)
+        for kind, content in (("", data), ("thumbnail_", picture)):
+            if content:
+                url, headers = made[f"{kind}upload_url"], made[f"{kind}upload_headers"]
+                httpx.put(url, headers=headers, content=content).raise_for_status()
+        message = str(body["id"])
+        self.ask(name, "POST", f"/messages/{message}/confirm", {"thumbnail": bool(picture)})
+        return message
 
 
 def email_of(name: str) -> str:

@@ -163,8 +163,9 @@ def test_journey_10_answer_with_a_demonstration(studio: Studio, visit: Visiting)
     play = watching.locator(".bubble-play")
     expect(play.locator("img")).to_be_visible(timeout=60_000)  # WebM becomes MP4 meanwhile
     play.click()
+    expect(watching.locator("[data-part=watching-text]")).to_contain_text("Tessa Moreno’s reply")
     student.until(
-        """(() => { const video = document.querySelector(".bubble-video video");
+        """(() => { const video = document.querySelector("[data-part=video]");
             return video && video.videoWidth > 0 && video.currentTime > 0.2
               && Number.isFinite(video.duration); })()""",
         seconds=10,

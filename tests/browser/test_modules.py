@@ -185,9 +185,48 @@ def test_an_address_says_a_moment(ask: Asking) -> None:
           m.writeLink("?queue=1&t=5", {ms: 23400.4, markerId: "x"}),
           m.writeLink("?t=5", {ms: null, markerId: null})]""",
     ) == [
-        {"ms": 23_400, "markerId": "x"}, {"ms": None, "markerId": None},
-        {"ms": None, "markerId": None}, "?queue=1&t=23400&marker=x", "",
+        {"ms": 23_400, "markerId": "x", "messageId": None},
+        {"ms": None, "markerId": None, "messageId": None},
+        {"ms": None, "markerId": None, "messageId": None}, "?queue=1&t=23400&marker=x", "",
     ]  # fmt: skip
+    reply = "0b7e4f52-7d0f-4a52-9d5f-6c1f2f9f1a11"
+    assert ask(
+        "player/deeplink.js",
+        f"""m => [m.readLink("?message={reply.upper()}").messageId,
+          m.readLink("?message=../x").messageId,
+          m.writeLink("?queue=1&message=y", {{ms: 5, markerId: "x", messageId: "{reply}"}}),
+          m.writeLink("?message={reply}&t=1", {{}})]""",
+    ) == [reply, None, f"?queue=1&message={reply}&t=5&marker=x", ""]
+
+
+def test_what_is_on_the_stage_is_said(ask: Asking) -> None:
+    assert ask(
+        "player/watching.js",
+        """m => {
+          const now = Date.parse("2026-11-21T12:00:00Z");
+          const reply = {sender_name: "Tessa", is_own: false, deleted_at: null,
+            video_s3_key: null, media_state: "ready", created_at: "2026-11-17T18:02:00Z"};
+          const take = {page_number: 3, measure_number: 17, measure_end: 20};
+          return [m.watchingText(reply, now, "UTC"),
+            m.watchingText({...reply, is_own: true}, now, "UTC"),
+            m.hasVideo(reply), m.hasVideo({...reply, deleted_at: "x"}), m.hasVideo(null),
+            m.hasVideo({...reply, media_state: null}),
+            m.defaultPlace(take, {page_number: 4, measure_number: null}),
+            m.defaultPlace(take, {page_number: null, measure_number: null}).measureEnd];
+        }""",
+    ) == [
+        "Watching Tessa’s reply, Tue 18:02", "Watching your reply, Tue 18:02",
+        True, False, False, False, {"page": 4, "measure": None, "measureEnd": None}, 20,
+    ]  # fmt: skip
+
+
+def test_a_list_is_read_to_its_last_page_and_never_elsewhere(ask: Asking) -> None:
+    assert ask(
+        "api.js",
+        """m => [m.nextPath('<https://other.example/a?cursor=2>; rel="next"'),
+          m.nextPath('</a?limit=5&cursor=x>; rel="next", </a>; rel="first"'),
+          m.nextPath('</a>; rel="first"'), m.nextPath(null)]""",
+    ) == ["/a?cursor=2", "/a?limit=5&cursor=x", None, None]
 
 
 def test_refusals_of_the_video_are_told_apart(ask: Asking) -> None:
@@ -201,6 +240,11 @@ def test_refusals_of_the_video_are_told_apart(ask: Asking) -> None:
         "preparing", "failed",
     ]  # fmt: skip
     assert ask("player/media.js", f"m => ({cases})(m).every(state => state in m.SENTENCES)")
+    assert ask(
+        "player/media.js",
+        """m => [m.sentenceFor("deleted"), m.sentenceFor("deleted", {isReply: true}),
+          m.sentenceFor("odd") === m.SENTENCES.failed]""",
+    ) == ["This take was deleted.", "This reply was deleted.", True]
 
 
 def test_waveform_storyboard_and_dots_find_their_places(ask: Asking) -> None:

@@ -9,6 +9,8 @@ from starlette.responses import RedirectResponse
 
 from cadenza_server.access import can_access
 from cadenza_server.context import Context, ContextDep
+from cadenza_server.errors import ApiError
+from cadenza_server.messages import message_loader
 from cadenza_server.page.rendering import render
 from cadenza_server.page.routing import SignedInPage
 from cadenza_server.playback import playback
@@ -40,6 +42,17 @@ def watch(ctx: ContextDep, request: Request, submission_id: UUID) -> Response:
 def download(ctx: ContextDep, submission_id: UUID) -> Response:
     """The file itself, under a name of its own; the address in the store lives for minutes."""
     links = playback(ctx, loader(ctx.actor, submission_id, "see"), download=True)
+    return RedirectResponse(links.video_url, 303, {"Cache-Control": "no-store"})
+
+
+@router.get("/v/{submission_id}/replies/{message_id}/download")
+def download_reply(ctx: ContextDep, submission_id: UUID, message_id: UUID) -> Response:
+    """The same for the video of a reply in this take's thread."""
+    load = message_loader(ctx.actor, message_id, "see")
+    with ctx.db.reading() as session:
+        if load(session).message.submission_id != submission_id:
+            raise ApiError("not_found", "There is no such reply.")
+    links = playback(ctx, load, download=True)
     return RedirectResponse(links.video_url, 303, {"Cache-Control": "no-store"})
 
 

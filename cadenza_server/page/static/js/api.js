@@ -21,6 +21,30 @@ export class ApiError extends Error {
  * @throws {ApiError}
  */
 export async function api(method, path, body, options = {}) {
+  const response = await ask(method, path, body, options);
+  return response.status === 204 ? null : response.json();
+}
+
+/** A list, whole: every page of it, as the `Link` headers lead. Errors as those of `api`. */
+export async function apiAll(path) {
+  const items = [];
+  for (let next = path; next; ) {
+    const response = await ask("GET", next);
+    items.push(...(await response.json()));
+    next = nextPath(response.headers.get("Link"));
+  }
+  return items;
+}
+
+/** Where the next page is, on this server; null after the last. */
+export function nextPath(link) {
+  const address = /<([^>]+)>;\s*rel="?next"?/.exec(link ?? "")?.[1];
+  if (!address) return null;
+  const { pathname, search } = new URL(address, location.href);
+  return pathname + search;
+}
+
+async function ask(method, path, body, options = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["X-CSRF-Token"] = csrfToken();
@@ -37,7 +61,7 @@ export async function api(method, path, body, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "offline", "You are offline. It will work again when the network is back.");
   }
-  if (response.ok) return response.status === 204 ? null : response.json();
+  if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   if (response.status === 401) {
     const next = encodeURIComponent(location.pathname + location.search);

@@ -31,6 +31,7 @@ export const ACTIONS = Object.freeze([
   { id: "review", title: "Mark as reviewed", keys: ["E"] },
   { id: "nextInQueue", title: "Next in the queue", keys: ["U"] },
   { id: "reply", title: "Write a reply", keys: ["Enter"] },
+  { id: "backToTake", title: "Back from a reply to the take", keys: ["Escape"] },
   { id: "fullscreen", title: "Full screen", keys: ["F"] },
   { id: "help", title: "Show the keys", keys: ["?"] },
 ]);
@@ -115,7 +116,7 @@ export function actionFor(event, saved) {
 
 const SHOWN = {
   ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓",
-  PageUp: "Page ↑", PageDown: "Page ↓", "<": "Shift ,", ">": "Shift .",
+  Escape: "Esc", PageUp: "Page ↑", PageDown: "Page ↓", "<": "Shift ,", ">": "Shift .",
 };
 
 export function shownKey(name) {

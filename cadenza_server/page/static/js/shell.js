@@ -21,6 +21,7 @@ for (const menu of document.querySelectorAll("details.menu")) {
   });
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;
+    event.preventDefault(); // it did its work: it closes nothing else
     menu.open = false;
     menu.querySelector("summary").focus();
   });

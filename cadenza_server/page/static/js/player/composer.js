@@ -6,17 +6,21 @@ import { drawShape } from "./shapes.js";
 import { KINDS, kindsFor } from "./markers.js";
 import { formatTime, parseTime } from "./time.js";
 
-const DRAFT = "marker";
+/** Where the draft of a marker on the take, or on a reply's video, is kept. */
+export function draftName(messageId) {
+  return messageId ? `marker.${messageId}` : "marker";
+}
 
 export class Composer {
   /**
    * @param {HTMLFormElement} form of the template.
-   * @param {object} world `transport`, `drafts`, `role`, `defaults` {page, measure, measureEnd},
+   * @param {object} world `transport`, `drafts`, `role`, `subject` (see `turnTo`),
    *   `save(draft)` → resolves when it is saved or safely kept.
    */
   constructor(form, world) {
     this.form = form;
     this.world = world;
+    this.subject = world.subject;
     this.text = part(form, "text");
     this.time = part(form, "time");
     this.end = part(form, "end");
@@ -25,6 +29,17 @@ export class Composer {
     this.#reset();
     this.#restore();
     this.#listen();
+  }
+
+  /**
+   * Another video is on the stage: what was begun on the last one waits there.
+   * @param {object} subject `draft` (its name), `defaults` {page, measure, measureEnd}.
+   */
+  turnTo(subject) {
+    this.#keep();
+    this.subject = subject;
+    this.#reset();
+    this.#restore();
   }
 
   get isEmpty() {
@@ -78,7 +93,7 @@ export class Composer {
   cancel() {
     const playOn = this.resume;
     this.#reset();
-    this.world.drafts.write(DRAFT, null);
+    this.world.drafts.write(this.subject.draft, null);
     this.text.blur();
     if (playOn) this.world.transport.play();
   }
@@ -100,13 +115,14 @@ export class Composer {
   }
 
   #reset() {
-    const { page, measure, measureEnd } = this.world.defaults;
+    const { page, measure, measureEnd } = this.subject.defaults;
     this.form.reset();
     part(this.form, "page").value = page ?? "";
     part(this.form, "measure").value = measure ?? "";
     part(this.form, "measure-end").value = measureEnd ?? "";
     this.clientId = newId();
     this.frozen = false;
+    this.timeEdited = false;
     this.resume = false;
     this.endMs = null;
     this.startMs = 0;
@@ -117,7 +133,7 @@ export class Composer {
   }
 
   #restore() {
-    const draft = this.world.drafts.read(DRAFT);
+    const draft = this.world.drafts.read(this.subject.draft);
     if (draft && (draft.text?.trim() || draft.end_ms !== null)) this.#fill(draft);
   }
 
@@ -156,7 +172,7 @@ export class Composer {
   }
 
   #keep() {
-    this.world.drafts.write(DRAFT, this.isEmpty && this.endMs === null ? null : this.#read());
+    this.world.drafts.write(this.subject.draft, this.isEmpty && this.endMs === null ? null : this.#read());
   }
 
   #freeze() {
@@ -195,7 +211,7 @@ export class Composer {
     if (!draft.text) return;
     const duration = this.world.transport.duration * 1000;
     if (duration && draft.timestamp_ms > duration) {
-      this.#problem(`The take is ${formatTime(duration)} long.`);
+      this.#problem(`The video is ${formatTime(duration)} long.`);
       return;
     }
     if (draft.end_ms !== null && draft.end_ms <= draft.timestamp_ms) {
@@ -204,7 +220,7 @@ export class Composer {
     }
     const playOn = this.resume;
     this.#reset();
-    this.world.drafts.write(DRAFT, null);
+    this.world.drafts.write(this.subject.draft, null);
     this.text.blur();
     const saving = this.world.save(draft);
     if (playOn) this.world.transport.play();

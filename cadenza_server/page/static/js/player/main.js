@@ -1,15 +1,16 @@
 // `/v/{submission}`: puts the parts of the player together.
 
-import { api } from "../api.js";
+import { api, apiAll } from "../api.js";
 import { part } from "../parts.js";
 import { toast } from "../toast.js";
-import { Composer } from "./composer.js";
+import { Composer, draftName } from "./composer.js";
 import { Controls } from "./controls.js";
+import { readLink } from "./deeplink.js";
 import { Drafts, Outbox } from "./draft.js";
 import { showHelp } from "./help.js";
 import { listenToKeys } from "./keyboard.js";
 import { MarkerList } from "./marker-list.js";
-import { SENTENCES, TakeMedia } from "./media.js";
+import { sentenceFor, TakeMedia } from "./media.js";
 import { Moments } from "./moments.js";
 import { ReplyBar } from "./reply.js";
 import { Review } from "./review.js";
@@ -21,6 +22,7 @@ import { Thread } from "./thread.js";
 import { formatTime } from "./time.js";
 import { showTrail } from "./trail.js";
 import { Transport } from "./transport.js";
+import { Watching } from "./watching.js";
 
 class Page {
   constructor(root) {
@@ -38,6 +40,7 @@ class Page {
 
   #build() {
     const { root, transport } = this;
+    this.watching = new Watching(this);
     this.moments = new Moments(this);
     this.talk = new Talk(this);
     this.scrubber = new Scrubber(part(root, "scrubber"), {
@@ -60,7 +63,7 @@ class Page {
       onStatus: (marker, status) => this.moments.change(marker, { status }),
     });
     this.thread = new Thread(part(root, "thread"), {
-      api,
+      onWatch: (message) => this.watching.open(message),
       onEdit: (message, text) => this.talk.edit(message, text),
       onDelete: (message) => this.talk.remove(message),
       onMarker: (id) => this.moments.jumpTo(id),
@@ -68,18 +71,19 @@ class Page {
     });
     this.sync = new Sync({
       api,
+      apiAll,
       role: this.role,
       store: this.store,
       outbox: new Outbox(localStorage, this.submissionId),
       submissionId: this.submissionId,
       onRefused: (item, error) => this.refused(item, error),
       onSubmission: (submission) => this.onSubmission(submission),
-      onMedia: () => this.onMedia(),
+      onMedia: (messageId) => this.onMedia(messageId),
       onGone: (error) => this.media.end(error),
     });
     this.media = new TakeMedia(
       transport.video,
-      () => api("GET", `/video-submissions/${this.submissionId}/video-url`),
+      () => this.watching.ask(),
       (state, playback) => this.onState(state, playback),
     );
     this.review = new Review({
@@ -93,20 +97,16 @@ class Page {
   }
 
   #buildWriting() {
-    const { root, transport, submission } = this;
+    const { root, transport } = this;
     this.composer = new Composer(part(root, "composer"), {
       transport,
       drafts: this.drafts,
       role: this.role,
-      defaults: {
-        page: submission.page_number,
-        measure: submission.measure_number,
-        measureEnd: submission.measure_end,
-      },
+      subject: this.watching.subject,
       save: (draft) =>
         this.sync.submit({
           kind: "marker", id: draft.client_id, submissionId: this.submissionId,
-          at: new Date().toISOString(), body: draft,
+          messageId: this.watching.messageId, at: new Date().toISOString(), body: draft,
         }),
     });
     this.reply = new ReplyBar(part(root, "reply"), {
@@ -124,7 +124,13 @@ class Page {
   async start() {
     this.#listen();
     this.showReviewed();
-    await Promise.all([this.media.start(), this.sync.start()]);
+    if (readLink(location.search).messageId === null) {
+      await Promise.all([this.media.start(), this.sync.start()]);
+    } else {
+      await this.sync.start(); // whether there is a reply to watch
+      this.moments.followLink();
+      if (this.watching.messageId === null) await this.media.start();
+    }
     this.moments.followLink();
   }
 
@@ -134,6 +140,7 @@ class Page {
       ...this.controls.acts(),
       nextMarker: () => this.moments.walk(1),
       previousMarker: () => this.moments.walk(-1),
+      backToTake: () => this.watching.back(),
       help: () => showHelp(part(root, "help"), this.savedKeys(), this.role),
     };
     if (this.composer) {
@@ -170,7 +177,7 @@ class Page {
     // Without a picture there is no moment to point at.
     const useless = !["ready", "loading", "offline", "failed"].includes(state);
     for (const tool of root.querySelectorAll(".scrubber, .controls, .composer")) tool.inert = useless;
-    part(root, "cover-text").textContent = SENTENCES[state] ?? SENTENCES.failed;
+    part(root, "cover-text").textContent = sentenceFor(state, { isReply: this.watching.messageId !== null });
     part(root, "again").hidden = !["failed", "offline", "unsupported"].includes(state);
     part(root, "cover-download").hidden = state !== "unsupported";
     if (state !== "ready") return;
@@ -180,6 +187,7 @@ class Page {
     part(root, "duration").textContent = formatTime(transport.duration * 1000);
     this.scrubber.setStoryboard(playback?.storyboard_url, playback?.derivatives?.storyboard);
     this.loadPeaks(playback?.waveform_url);
+    this.watching.arrived();
     this.controls.showTime();
     this.show();
     this.moments.followLink();
@@ -187,16 +195,20 @@ class Page {
 
   async loadPeaks(url) {
     if (!url) return;
+    const { messageId } = this.watching;
     try {
       const answer = await fetch(url);
-      if (answer.ok) this.scrubber.setPeaks((await answer.json()).peaks);
+      if (!answer.ok) return;
+      const { peaks } = await answer.json();
+      if (messageId === this.watching.messageId) this.scrubber.setPeaks(peaks);
     } catch {
       // No waveform: the scrubber works without.
     }
   }
 
   /** The server has made something new of the video: fetch what is missing, disturb nothing. */
-  async onMedia() {
+  async onMedia(messageId = null) {
+    if (messageId !== this.watching.messageId) return;
     if (this.media.state !== "ready") {
       this.media.again();
       return;
@@ -204,6 +216,7 @@ class Page {
     if (this.scrubber.peaks && this.scrubber.board && this.transport.knowsFps) return;
     try {
       const playback = await this.media.ask();
+      if (messageId !== this.watching.messageId) return;
       this.transport.learnFps(playback.derivatives?.fps);
       this.scrubber.setStoryboard(playback.storyboard_url, playback.derivatives?.storyboard);
       if (!this.scrubber.peaks) await this.loadPeaks(playback.waveform_url);
@@ -222,12 +235,16 @@ class Page {
   show() {
     if (!this.thread) return;
     const { root, store } = this;
-    const markers = store.allMarkers();
+    const markers = store.shownMarkers();
     const messages = store.allMessages();
     this.scrubber.showMarkers(markers, this.moments.selectedId);
     this.list.show(markers, this.moments.selectedId);
     this.moments.showActive();
-    this.thread.show(messages, store.loaded.messages);
+    this.thread.show(messages, store.loaded.messages, {
+      watchedId: this.watching.messageId, marks: store.countOnReplies(),
+    });
+    this.watching.show();
+    if (this.watching.isGone && this.media.state !== "deleted") this.media.end({ status: 410, code: "message_deleted" });
     part(root, "no-markers").hidden = !store.loaded.markers || markers.length > 0;
     part(root, "marker-count").textContent = markers.length ? String(markers.length) : "";
     part(root, "no-messages").hidden = !store.loaded.messages || messages.length > 0;
@@ -235,7 +252,9 @@ class Page {
 
   refused(item, error) {
     toast(error.detail ?? "It could not be saved.");
-    if (item.kind === "marker") this.composer.takeBack(item.body);
+    const messageId = item.messageId ?? null;
+    if (item.kind === "marker" && messageId === this.watching.messageId) this.composer.takeBack(item.body);
+    else if (item.kind === "marker") this.drafts.write(draftName(messageId), item.body);
     else this.reply.takeBack(item.body.text);
   }
 

@@ -33,6 +33,11 @@ export class MarkerList {
     if (focusKey) this.root.querySelector(`[data-focus="${CSS.escape(focusKey)}"]`)?.focus();
   }
 
+  /** Another video's markers are coming: an edit that was begun is saved, not dropped. */
+  leave() {
+    this.finishEdit?.();
+  }
+
   showActive(markerId) {
     for (const item of this.root.children) {
       item.classList.toggle("is-active", item.dataset.markerId === markerId);
@@ -121,9 +126,10 @@ export class MarkerList {
     field.value = marker.text;
     this.editing = marker.id;
     const finish = (text) => {
-      this.editing = null;
+      this.editing = this.finishEdit = null;
       this.hooks.onEdit(marker, text);
     };
+    this.finishEdit = () => finish(field.value.trim() || null);
     field.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key === "Escape") finish(null);

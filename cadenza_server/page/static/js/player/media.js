@@ -27,6 +27,24 @@ export const SENTENCES = Object.freeze({
   signed_out: "You are signed out. Sign in again to go on.",
 });
 
+const REPLY_SENTENCES = Object.freeze({
+  ...SENTENCES,
+  loading: "Loading the reply…",
+  on_the_way: "This reply is on the way. It appears here by itself when it has arrived.",
+  preparing: "The reply has arrived and is being prepared. This takes a moment.",
+  unsupported: "This browser can't play the reply. You can download it and play it elsewhere.",
+  offline: "There is no connection. The reply is tried again when it is back.",
+  deleted: "This reply was deleted.",
+  missing: "There is no such reply.",
+  failed: "The reply could not be loaded. Try again in a moment.",
+});
+
+/** Why there is no picture, in words. */
+export function sentenceFor(state, { isReply = false } = {}) {
+  const sentences = isReply ? REPLY_SENTENCES : SENTENCES;
+  return sentences[state] ?? sentences.failed;
+}
+
 export class TakeMedia {
   /**
    * @param {HTMLVideoElement} video
@@ -40,6 +58,7 @@ export class TakeMedia {
     this.playback = null;
     this.state = "loading";
     this.refreshed = false; // one fresh link for a broken one; then it is the media's fault
+    this.turn = 0; // answers that were asked for an earlier video come too late
     video.addEventListener("error", () => this.#failed());
     video.addEventListener("loadeddata", () => this.#arrived());
   }
@@ -52,6 +71,18 @@ export class TakeMedia {
   async start() {
     this.#set("loading");
     await this.#load();
+  }
+
+  /** Another video on the same stage. */
+  changeVideo() {
+    this.turn += 1;
+    this.playback = null;
+    this.refreshed = false;
+    this.video.pause();
+    this.video.removeAttribute("src");
+    this.video.removeAttribute("poster");
+    this.video.load();
+    return this.start();
   }
 
   /** The network is back, or the server told of news: try whatever did not work. */
@@ -69,10 +100,13 @@ export class TakeMedia {
   }
 
   async #load() {
+    const { turn } = this;
     try {
-      this.playback = await this.ask();
+      const playback = await this.ask();
+      if (turn !== this.turn) return;
+      this.playback = playback;
     } catch (error) {
-      this.#set(stateOf(error));
+      if (turn === this.turn) this.#set(stateOf(error));
       return;
     }
     this.video.src = this.playback.video_url;
@@ -83,14 +117,18 @@ export class TakeMedia {
     const code = this.video.error?.code;
     if (!code || code === MediaError.MEDIA_ERR_ABORTED) return;
     if (this.refreshed) {
-      this.#set(await this.#blame());
+      const { turn } = this;
+      const state = await this.#blame();
+      if (turn === this.turn) this.#set(state);
       return;
     }
     this.refreshed = true;
+    const { turn } = this;
     const { currentTime, paused, playbackRate } = this.video;
     this.video.addEventListener(
       "loadedmetadata",
       () => {
+        if (turn !== this.turn) return;
         this.video.currentTime = currentTime;
         this.video.playbackRate = playbackRate;
         if (!paused) this.video.play().catch(() => {});

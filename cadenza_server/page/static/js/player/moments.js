@@ -12,7 +12,7 @@ import { formatTime } from "./time.js";
 const NEAR_MS = 60;
 
 export class Moments {
-  /** @param {object} page `store`, `transport`, `controls`, `scrubber`, `list`, `media`, `show()`. */
+  /** @param {object} page `store`, `transport`, `controls`, `scrubber`, `list`, `media`, `watching`, `show()`. */
   constructor(page) {
     this.page = page;
     this.selectedId = null;
@@ -22,7 +22,7 @@ export class Moments {
 
   /** Light up what is playing. */
   onTime(ms) {
-    const active = activeAt(this.page.store.allMarkers(), ms)?.id ?? null;
+    const active = activeAt(this.page.store.shownMarkers(), ms)?.id ?? null;
     if (active === this.activeId) return;
     this.activeId = active;
     this.showActive();
@@ -35,8 +35,11 @@ export class Moments {
 
   select(marker) {
     this.selectedId = marker.id;
-    const link = writeLink(location.search, { ms: marker.timestamp_ms, markerId: marker.id });
+    const link = writeLink(location.search, {
+      ms: marker.timestamp_ms, markerId: marker.id, messageId: marker.message_id,
+    });
     history.replaceState(history.state, "", `${location.pathname}${link}`);
+    this.followed = link; // one is there
     this.page.show();
     this.page.list.reveal(marker.id);
   }
@@ -51,8 +54,18 @@ export class Moments {
   }
 
   jumpTo(id) {
-    const marker = this.page.store.marker(id);
-    if (marker) this.jump(marker);
+    const { store, watching } = this.page;
+    const marker = store.marker(id);
+    if (!marker) return;
+    if (marker.message_id === watching.messageId) this.jump(marker);
+    else watching.openAt(marker);
+  }
+
+  /** Another video is on the stage. */
+  forget() {
+    this.selectedId = null;
+    this.activeId = null;
+    this.followed = null;
   }
 
   loop(marker) {
@@ -62,7 +75,7 @@ export class Moments {
 
   walk(direction) {
     const { store, transport } = this.page;
-    const markers = store.allMarkers();
+    const markers = store.shownMarkers();
     const ms = transport.seconds * 1000;
     const selected = store.marker(this.selectedId);
     const isHere = selected && Math.abs(selected.timestamp_ms - ms) < NEAR_MS;
@@ -75,10 +88,13 @@ export class Moments {
 
   /** Go where the address says, once the picture and the markers are there. */
   followLink() {
-    const { ms, markerId } = readLink(location.search);
-    const link = `${ms}/${markerId}`;
-    if (this.followed === link || this.page.media.state !== "ready") return;
-    const marker = markerId ? this.page.store.marker(markerId) : null;
+    const { store, watching, media } = this.page;
+    const link = location.search;
+    if (this.followed === link) return;
+    const { ms, markerId } = readLink(link);
+    const marker = markerId ? store.marker(markerId) : null;
+    if (watching.follow(marker)) return; // another video: here again when it is ready
+    if (media.state !== "ready") return;
     if (marker) this.jump(marker);
     else if (ms !== null) {
       this.page.transport.seekToMoment(ms);
@@ -89,7 +105,9 @@ export class Moments {
 
   label(id) {
     const marker = this.page.store.marker(id);
-    return marker ? `About ${formatTime(marker.timestamp_ms)}` : null;
+    if (!marker) return null;
+    const where = marker.message_id ? " in a reply" : "";
+    return `About ${formatTime(marker.timestamp_ms)}${where}`;
   }
 
   async change(marker, change) {

@@ -47,6 +47,16 @@ export class Scrubber {
     this.redraw();
   }
 
+  /** Another video is coming. */
+  clear(label) {
+    this.peaks = null;
+    this.board = null;
+    part(this.root, "buffered").replaceChildren();
+    this.track.setAttribute("aria-label", label);
+    this.setDuration(0);
+    this.showTime(0);
+  }
+
   setPeaks(peaks) {
     this.peaks = peaks;
     this.redraw();

@@ -1,11 +1,12 @@
-// What the page knows of one take: its markers and messages, from the server and from the outbox.
+// What the page knows of one take and its thread: markers and messages, from the server and from
+// the outbox. Of the markers it shows those of the video on the stage.
 
 import { inOrder, merge } from "./markers.js";
 
 /** A marker that is not on the server yet, as it will look. */
 export function pendingMarker(item, me) {
   return {
-    id: item.id, submission_id: item.submissionId, message_id: null, author_id: me.id,
+    id: item.id, submission_id: item.submissionId, message_id: item.messageId ?? null, author_id: me.id,
     author_name: me.name, status: "open", settled_by_submission_id: null, carried_from_id: null,
     created_at: item.at, edited_at: null, is_own: true, pending: true, ...item.body,
   };
@@ -28,7 +29,13 @@ export class Store {
     this.markers = [];
     this.messages = [];
     this.waiting = []; // items of the outbox
+    this.watchedId = null; // the message whose video is on the stage; null for the take
     this.loaded = { markers: false, messages: false };
+  }
+
+  watch(messageId) {
+    this.watchedId = messageId;
+    this.onChange();
   }
 
   setMarkers(markers) {
@@ -63,7 +70,21 @@ export class Store {
     this.setMessages(all);
   }
 
-  /** Everything to show, what still waits included. */
+  /** Those of the video on the stage. */
+  shownMarkers() {
+    return this.allMarkers().filter((marker) => marker.message_id === this.watchedId);
+  }
+
+  /** How many there are on each reply's video, by its id. */
+  countOnReplies() {
+    const counts = new Map();
+    for (const { message_id: id } of this.allMarkers()) {
+      if (id) counts.set(id, (counts.get(id) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /** Everything there is, what still waits included. */
   allMarkers() {
     const known = new Set(this.markers.map((marker) => marker.client_id));
     const pending = this.waiting
@@ -78,6 +99,10 @@ export class Store {
       .filter((item) => item.kind === "message" && !known.has(item.id))
       .map((item) => pendingMessage(item, this.me));
     return [...this.messages, ...pending];
+  }
+
+  message(id) {
+    return this.messages.find((message) => message.id === id) ?? null;
   }
 
   marker(id) {

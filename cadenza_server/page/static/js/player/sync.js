@@ -4,7 +4,7 @@ import { onEvent } from "../live.js";
 import { toast } from "../toast.js";
 
 export class Sync {
-  /** @param {object} world `api`, `store`, `outbox`, `submissionId`, `onRefused(item, error)`, `onSubmission(dto)`, `onMedia()`, `onGone(error)`. */
+  /** @param {object} world `api`, `apiAll`, `store`, `outbox`, `submissionId`, `onRefused(item, error)`, `onSubmission(dto)`, `onMedia(messageId)`, `onGone(error)`. */
   constructor(world) {
     this.world = world;
     this.path = `/video-submissions/${world.submissionId}`;
@@ -22,13 +22,14 @@ export class Sync {
 
   readMarkers() {
     return this.#once("markers", async () => {
-      this.world.store.setMarkers(await this.world.api("GET", `${this.path}/markers`));
+      const path = `${this.path}/markers?include=messages`;
+      this.world.store.setMarkers(await this.world.apiAll(path));
     });
   }
 
   readMessages() {
     return this.#once("messages", async () => {
-      this.world.store.setMessages(await this.world.api("GET", `${this.path}/messages`));
+      this.world.store.setMessages(await this.world.apiAll(`${this.path}/messages`));
       this.#markRead();
     });
   }
@@ -59,7 +60,8 @@ export class Sync {
   async #send(item) {
     const { api, store } = this.world;
     if (item.kind === "marker") {
-      store.putMarker(await api("POST", `${this.path}/markers`, item.body));
+      const on = item.messageId ? `/messages/${item.messageId}` : this.path;
+      store.putMarker(await api("POST", `${on}/markers`, item.body));
     } else {
       const { message } = await api("POST", `${this.path}/messages`, { id: item.id, ...item.body });
       store.putMessage(message);
@@ -93,9 +95,11 @@ export class Sync {
       else this.readMarkers();
     }
     if (subject === "message") this.readMessages();
+    // Its video has arrived, or was made ready.
+    if (["message.created", "message.updated"].includes(type)) this.world.onMedia(data.message_id);
     if (subject === "submission") this.readSubmission();
     if (subject === "derivative" || ["submission.uploaded", "submission.ready"].includes(type)) {
-      this.world.onMedia();
+      this.world.onMedia(data.message_id ?? null);
       if (data.message_id) this.readMessages();
     }
   }

@@ -1,7 +1,6 @@
 // The conversation about a take: bubbles, videos among them, and who has seen what.
 
 import { el, icon } from "../parts.js";
-import { TakeMedia } from "./media.js";
 import { firstUnread, lastSeen, mayEdit, whenText } from "./when.js";
 
 /** Why the video of a message can't be played now; null when it can. */
@@ -13,18 +12,22 @@ export function waitingFor({ media_state: state, derivatives = [] }) {
 }
 
 export class Thread {
-  /** @param {object} hooks `api`, `onEdit(message, text)`, `onDelete(message)`, `onMarker(id)`, `markerLabel(id)`. */
-  constructor(root, { api, ...hooks }) {
+  /** @param {object} hooks `onWatch(message)`, `onEdit(message, text)`, `onDelete(message)`, `onMarker(id)`, `markerLabel(id)`. */
+  constructor(root, hooks) {
     this.root = root;
-    this.api = api;
     this.hooks = hooks;
     this.editing = null;
     this.unreadFrom = undefined; // decided once: the divider stays where it was when one came
-    this.shown = new Map(); // id → what is drawn, so that a playing video is left alone
+    this.shown = new Map(); // id → what is drawn: what stays the same keeps the focus
   }
 
-  /** @param {boolean} loaded false while only what waits in the outbox is known. */
-  show(messages, loaded) {
+  /**
+   * @param {boolean} loaded false while only what waits in the outbox is known.
+   * @param {object} stage `watchedId` (whose video is on the stage), `marks` (message id → number).
+   */
+  show(messages, loaded, { watchedId = null, marks = new Map() } = {}) {
+    this.watchedId = watchedId;
+    this.marks = marks;
     if (loaded && this.unreadFrom === undefined) this.unreadFrom = firstUnread(messages)?.id ?? null;
     const seen = lastSeen(messages);
     const nodes = [];
@@ -39,18 +42,25 @@ export class Thread {
     }
   }
 
+  /** Scroll the conversation to a message, and point at it. */
+  reveal(id) {
+    const node = this.shown.get(id)?.node;
+    if (!node) return;
+    node.classList.add("is-linked");
+    node.scrollIntoView({ block: "nearest" });
+  }
+
   /** The same element as long as nothing it shows has changed. */
   #kept(message, isLastSeen) {
     const face = JSON.stringify([
       message.text, message.edited_at, message.deleted_at, message.pending, message.media_state,
       message.thumbnail_s3_key, waitingFor(message), this.hooks.markerLabel(message.marker_id),
-      isLastSeen && message.read_at,
+      isLastSeen && message.read_at, message.id === this.watchedId, this.marks.get(message.id),
     ]);
     const old = this.shown.get(message.id);
     if (old && (old.face === face || this.editing === message.id)) return old.node;
     const node = this.#bubble(message, isLastSeen);
-    const playing = old?.node.querySelector(".bubble-video:has(video)");
-    if (playing) node.querySelector(".bubble-video")?.replaceWith(playing);
+    if (old?.node.classList.contains("is-linked")) node.classList.add("is-linked");
     this.shown.set(message.id, { face, node });
     return node;
   }
@@ -97,41 +107,24 @@ export class Thread {
     if (!hasVideo) return null;
     const wait = waitingFor(message);
     if (wait) return el("p", { class: "bubble-wait" }, wait);
-    const box = el("div", { class: "bubble-video" });
     const seconds = message.video_duration_seconds;
     const length = seconds ? `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}` : "";
-    const open = el(
+    const marks = this.marks.get(message.id) ?? 0;
+    const watched = message.id === this.watchedId;
+    const count = `${marks} ${marks === 1 ? "marker" : "markers"}`;
+    const said = ["Watch the video reply", length && `${seconds} seconds`, marks && count].filter(Boolean);
+    return el(
       "button",
       {
-        type: "button", class: "bubble-play",
-        "aria-label": `Play the video reply${length ? `, ${seconds} seconds` : ""}`,
-        onclick: () => this.#play(box, message),
+        type: "button", class: "bubble-play", "aria-label": said.join(", "),
+        "aria-current": watched ? "true" : null,
+        onclick: () => this.hooks.onWatch(message),
       },
       message.thumbnail_url ? el("img", { src: message.thumbnail_url, alt: "", loading: "lazy" }) : null,
-      el("span", { class: "bubble-play-icon" }, icon("play")),
-      length ? el("span", { class: "bubble-length" }, length) : null,
+      watched ? null : el("span", { class: "bubble-play-icon" }, icon("play")),
+      marks ? el("span", { class: "bubble-marks" }, icon("marker"), String(marks)) : null,
+      el("span", { class: "bubble-length" }, watched ? "Watching" : length),
     );
-    box.append(open);
-    return box;
-  }
-
-  #play(box, message) {
-    const video = el("video", { controls: true, playsinline: true, preload: "metadata", "aria-label": "Video reply" });
-    const note = el("p", { class: "bubble-wait", role: "status" });
-    const media = new TakeMedia(
-      video,
-      () => this.api("GET", `/messages/${message.id}/video-url`),
-      (state) => {
-        note.textContent = {
-          loading: "", ready: "", preparing: "The video is being prepared. Try again in a moment.",
-          on_the_way: "The video is on the way.",
-        }[state] ?? "This video can't be played here.";
-      },
-    );
-    box.replaceChildren(video, note);
-    video.addEventListener("loadeddata", () => video.play().catch(() => {}), { once: true });
-    media.start();
-    video.focus();
   }
 
   #tools(message) {

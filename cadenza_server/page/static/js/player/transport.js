@@ -30,6 +30,14 @@ export class Transport {
     this.knowsFps = true;
   }
 
+  /** Another video is coming: what was learnt of this one is not true of it. */
+  forget() {
+    this.fps = 30;
+    this.knowsFps = false;
+    this.shownAt = null;
+    this.target = null;
+  }
+
   /** Where we are, in seconds; during a seek, where we will be: two quick presses add up. */
   get seconds() {
     return this.target ?? this.video.currentTime;
