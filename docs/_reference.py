@@ -30,9 +30,9 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def _cli() -> Iterator[str]:
     import typer.main
 
-    from cadenza_cli.main import app
+    from cadenza_cli.main import every_command
 
-    yield from _command(typer.main.get_command(app), "cadenza", level=2)
+    yield from _command(typer.main.get_command(every_command()), "cadenza", level=2)
 
 
 # The root says these once; every command takes them too.

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from cadenza_cli._run import World
-from cadenza_cli.main import app
+from cadenza_cli.main import every_command
 from cadenza_server import admin
 from cadenza_server.admin import DemoAccounts
 from cadenza_server.app import create_app
@@ -69,7 +69,11 @@ class Cadenza:
             run_program=self.run_program,
         )
         result = CliRunner().invoke(
-            app, [str(word) for word in words], input=typed, prog_name="cadenza", obj=world
+            every_command(),
+            [str(word) for word in words],
+            input=typed,
+            prog_name="cadenza",
+            obj=world,
         )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

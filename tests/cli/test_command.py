@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from cadenza_cli import _command
 from cadenza_cli._errors import CommandError, ExitCode
 from cadenza_cli._run import Common, Run, World
-from cadenza_cli.main import app
+from cadenza_cli.main import every_command
 from cadenza_client.errors import ConnectFailedError
 from cadenza_uploader._queue import TakeQueue
 from tests.cli.conftest import Cadenza
@@ -25,7 +25,7 @@ from tests.uploader.world import add_take
 
 
 def _commands(group: Any = None, path: str = "cadenza") -> Iterator[tuple[str, Any]]:
-    group = group or typer.main.get_command(app)
+    group = group or typer.main.get_command(every_command())
     yield path, group
     for name, one in group.commands.items():
         if hasattr(one, "commands"):

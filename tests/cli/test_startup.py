@@ -25,9 +25,10 @@ HEAVY = {
 def _modules_after(*words: str) -> set[str]:
     program = (
         "import sys\n"
-        "from cadenza_cli.main import app\n"
+        "from cadenza_cli.main import main\n"
+        f"sys.argv = {['cadenza', *words]!r}\n"
         "try:\n"
-        f"    app({list(words)!r}, prog_name='cadenza')\n"
+        "    main()\n"
         "except SystemExit as stopped:\n"
         "    assert not stopped.code, stopped.code\n"
         "print('\\n'.join(sys.modules), file=sys.stderr)\n"
@@ -57,9 +58,10 @@ def test_the_probe_would_see_a_heavy_import() -> None:
 def test_listing_the_queue_opens_no_codec_and_no_network_library(tmp_path: object) -> None:
     program = (
         "import sys\n"
-        "from cadenza_cli.main import app\n"
+        "from cadenza_cli.main import main\n"
+        f"sys.argv = ['cadenza', 'queue', 'ls', '--home', {str(tmp_path)!r}]\n"
         "try:\n"
-        f"    app(['queue', 'ls', '--home', {str(tmp_path)!r}], prog_name='cadenza')\n"
+        "    main()\n"
         "except SystemExit as stopped:\n"
         "    assert not stopped.code, stopped.code\n"
         "print('\\n'.join(sys.modules), file=sys.stderr)\n"
@@ -68,6 +70,21 @@ def test_listing_the_queue_opens_no_codec_and_no_network_library(tmp_path: objec
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert set(done.stderr.split()) & {"av", "PIL", "httpx", "rich"} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "imported"),
+    [
+        (["queue", "ls", "--help"], {"rescue"}),
+        (["--home", "upload", "queue", "ls", "--help"], {"rescue", "upload"}),
+        (["mark", "--help"], {"marking"}),
+        (["--help"], {"rescue", "upload", "marking", "webhook", "conformance"}),
+        (["--help", "queue"], {"rescue", "upload", "marking", "webhook", "conformance"}),
+    ],
+)
+def test_a_command_nobody_named_is_not_imported(words: list[str], imported: set[str]) -> None:
+    every = {"rescue", "upload", "marking", "webhook", "conformance"}
+    assert {name for name in every if f"cadenza_cli.{name}" in _modules_after(*words)} == imported
 
 
 def _main(*words: str) -> subprocess.CompletedProcess[str]:

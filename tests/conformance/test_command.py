@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cadenza_cli.main import app
+from cadenza_cli.main import every_command
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -34,7 +34,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cadenza(*words: str, code: int = 0) -> str:
-    result = CliRunner().invoke(app, ["conformance", *words])
+    result = CliRunner().invoke(every_command(), ["conformance", *words])
     assert result.exit_code == code, result.output
     return result.output
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from cadenza_cli.main import app
+from cadenza_cli.main import every_command
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -53,7 +53,7 @@ def _commands() -> list[tuple[str, str]]:
 
 
 def _check_cadenza(words: list[str]) -> None:
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(every_command())
     path, positional = ["cadenza"], 0
     tokens = iter(words)
     for word in tokens:

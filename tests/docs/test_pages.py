@@ -133,7 +133,7 @@ def test_no_reference_mark_is_left_unfilled(site: Path) -> None:
 def test_the_command_reference_names_every_command(site: Path) -> None:
     import typer.main
 
-    from cadenza_cli.main import app
+    from cadenza_cli.main import every_command
 
     def paths(command: Any, path: str) -> list[str]:
         below = getattr(command, "commands", {}).items()
@@ -142,7 +142,9 @@ def test_the_command_reference_names_every_command(site: Path) -> None:
         ]
 
     text = (site / "cli.html").read_text("utf-8")
-    assert [one for one in paths(typer.main.get_command(app), "cadenza") if one not in text] == []
+    assert [
+        one for one in paths(typer.main.get_command(every_command()), "cadenza") if one not in text
+    ] == []
 
 
 def test_the_api_reference_names_every_route(site: Path) -> None:

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from cadenza_cli.main import app
+from cadenza_cli.main import every_command
 from cadenza_server import ServerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def _settings_names() -> set[str]:
 
 def _exists(words: list[str]) -> None:
     """The command line is one the command takes."""
-    command: Any = typer.main.get_command(app)
+    command: Any = typer.main.get_command(every_command())
     rest = list(words)
     while rest and hasattr(command, "commands"):
         command = command.commands[rest.pop(0)]
