@@ -10,6 +10,7 @@ if (page) {
     vault: await Vault.open(),
     userId: Number(page.dataset.userId),
     kind: "take",
+    itemId: new URLSearchParams(location.search).get("item"),
     onState: (state) => {
       part(page, "after").hidden = state !== "sent";
     },

@@ -6,6 +6,15 @@ import { grab } from "./still.js";
 
 const BITS = { videoBitsPerSecond: 1_900_000, audioBitsPerSecond: 128_000 }; // 3 min ≈ 46 MB
 
+const lockOf = (id) => `cadenza-recording-${id}`;
+
+/** Whether some tab is recording it at this moment: then it is no left-over of a crash. */
+export async function isBeingRecorded(item) {
+  if (!item.recording || !navigator.locks) return false;
+  const { held } = await navigator.locks.query();
+  return held.some((lock) => lock.name === lockOf(item.id));
+}
+
 export class RecordingSession {
   /**
    * @param {object} world `vault`, `stream`, `preview` (video element), `item` (what is kept of it),
@@ -27,6 +36,10 @@ export class RecordingSession {
     const mimeType = chooseFormat((type) => MediaRecorder.isTypeSupported(type));
     this.recorder = new MediaRecorder(stream, { mimeType, ...BITS });
     item.mimeType = this.recorder.mimeType || mimeType;
+    const over = new Promise((resolve) => {
+      this.release = resolve;
+    });
+    navigator.locks?.request(lockOf(item.id), () => over);
     await vault.put({ ...item, blob: null, recording: true });
     this.recorder.ondataavailable = ({ data }) => this.#keep(data);
     this.recorder.onstop = () => this.#finish();
@@ -67,6 +80,7 @@ export class RecordingSession {
     };
     await vault.put(done);
     await vault.dropChunks(item.id);
+    this.release();
     this.world.onStop(done);
   }
 }

@@ -1,6 +1,7 @@
 // The recordings of this device that the server has not confirmed yet, in IndexedDB.
 // A reload, a crash or a dead battery loses nothing that reached it.
 
+const CHANNEL = "cadenza-vault";
 const NAME = "cadenza";
 const VERSION = 1;
 
@@ -18,6 +19,12 @@ function finished(transaction) {
   });
 }
 
+/** Call `fn` when the vault has changed, in this tab or another. */
+export function hearOfChanges(fn) {
+  if (!("BroadcastChannel" in globalThis)) return;
+  new BroadcastChannel(CHANNEL).addEventListener("message", () => fn());
+}
+
 export class Vault {
   static async open(factory = indexedDB) {
     const request = factory.open(NAME, VERSION);
@@ -32,6 +39,12 @@ export class Vault {
 
   constructor(db) {
     this.db = db;
+    this.channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(CHANNEL) : null;
+  }
+
+  /** Another list of recordings than before. */
+  #tell() {
+    this.channel?.postMessage("changed");
   }
 
   /** What this user recorded here and is not confirmed, the oldest first. */
@@ -51,6 +64,7 @@ export class Vault {
     const transaction = this.db.transaction("items", "readwrite", { durability: "strict" });
     transaction.objectStore("items").put(item);
     await finished(transaction);
+    this.#tell();
   }
 
   async change(id, fields) {
@@ -59,6 +73,7 @@ export class Vault {
     const item = await settled(store.get(id));
     if (item) store.put({ ...item, ...fields });
     await finished(transaction);
+    this.#tell();
   }
 
   /** One second of a recording that is still going on. */
@@ -92,6 +107,7 @@ export class Vault {
     const transaction = this.db.transaction("items", "readwrite");
     transaction.objectStore("items").delete(id);
     await finished(transaction);
+    this.#tell();
   }
 
   /** Keep the receipt and let the recording go, both or neither. */
@@ -103,6 +119,7 @@ export class Vault {
     transaction.objectStore("items").delete(id);
     transaction.objectStore("chunks").delete(IDBKeyRange.bound([id, 0], [id, 1e9]));
     await finished(transaction);
+    this.#tell();
   }
 
   async receipt(assetId) {

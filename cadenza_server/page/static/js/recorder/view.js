@@ -7,7 +7,7 @@ import { remainingText } from "./countdown.js";
 import { chooseFormat, MAX_SECONDS, refusal } from "./format.js";
 import { barShare, watchLevel } from "./level.js";
 import { send, submit } from "./outgoing.js";
-import { rescue, RecordingSession } from "./session.js";
+import { isBeingRecorded, rescue, RecordingSession } from "./session.js";
 import { inspect } from "./still.js";
 
 const VERDICTS = {
@@ -32,7 +32,7 @@ export class RecorderView {
   /**
    * @param {HTMLElement} root `[data-part=recorder]`.
    * @param {object} world `vault`, `userId`, `kind` "take" or "reply", `submissionId`,
-   *   `onSent(answer)`, `onState(state)`.
+   *   `itemId` (what to begin with, of what is left over), `onSent(answer)`, `onState(state)`.
    */
   constructor(root, world) {
     this.root = root;
@@ -188,8 +188,10 @@ export class RecorderView {
     const number = (name) => Number(part(this.root, name)?.value) || null;
     const words = { notes: part(this.root, "notes").value.trim() };
     if (this.world.kind === "reply") return words;
-    const [field, id] = part(this.root, "context").value.split(":");
-    return { ...words, context: { [field]: id }, page: number("page"), measure: number("measure") };
+    const context = part(this.root, "context");
+    const [field, id] = context.value.split(":");
+    const title = context.selectedOptions[0]?.text; // for the list, as long as the server has none
+    return { ...words, title, context: { [field]: id }, page: number("page"), measure: number("measure") };
   }
 
   /** What an earlier visit left: cut off, or looked at and not sent. */
@@ -198,7 +200,9 @@ export class RecorderView {
     const mine = (await vault.items(userId)).filter(
       (item) => item.kind === kind && item.submissionId === (submissionId ?? null),
     );
-    const unsent = mine.find((item) => item.submitted && !item.refused);
+    const asked = mine.find((item) => item.id === this.world.itemId);
+    if (asked) mine.unshift(asked);
+    const unsent = (asked ? [asked] : mine).find((item) => item.submitted && !item.refused);
     if (unsent) {
       this.item = unsent;
       if (unsent.blob) part(this.root, "playback").src = URL.createObjectURL(unsent.blob);
@@ -206,6 +210,7 @@ export class RecorderView {
       return true;
     }
     for (const item of mine.filter((one) => !one.submitted || one.refused)) {
+      if (await isBeingRecorded(item)) continue;
       const whole = item.recording ? await rescue(vault, item) : item;
       if (whole) {
         this.review(whole);
