@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from cadenza_server.assets import Held, Holder
+from cadenza_server.batches import Batch
 from cadenza_server.context import Context
-from cadenza_server.database import Session, insert_row
+from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
-from cadenza_server.events import append
+from cadenza_server.events import append, seal_into
 from cadenza_server.keys import is_webm, thumbnail_key_beside, upload_key, video_key
-from cadenza_server.outbox import announce, in_thread
+from cadenza_server.outbox import Announcement, announce_into, thread_data
 from cadenza_server.presenting import present_alone, present_one
 from cadenza_server.reference import visible_context
 from cadenza_server.schemas import NewSubmission, SubmissionCreated, UploadUrls
+from cadenza_server.standing import Standing, look
 from cadenza_server.submissions import Shown, View, load_view
-from cadenza_server.tables import MediaAsset, VideoSubmission, metadata
+from cadenza_server.tables import MediaAsset, VideoSubmission
 from cadenza_server.uploads import (
     check_content_type,
     check_resolution,
@@ -30,15 +33,8 @@ from cadenza_server.uploads import (
     video_promise,
 )
 
-_ASSETS, _SUBMISSIONS = metadata.tables["media_assets"], metadata.tables["video_submissions"]
 # A capture time before this is a device whose clock was never set.
 _EARLIEST_CAPTURE = datetime(2000, 1, 1, tzinfo=UTC)
-# Who has an id, and by which request. Any asset counts: an id is one thing, for ever.
-_TAKEN = (
-    select(_ASSETS.c.owner_id, _SUBMISSIONS.c.create_fingerprint)
-    .outerjoin(_SUBMISSIONS, _SUBMISSIONS.c.id == _ASSETS.c.id)
-    .where(_ASSETS.c.id == bindparam("id"))
-)
 
 
 def create_submission(ctx: Context, body: NewSubmission) -> tuple[SubmissionCreated, bool]:
@@ -51,23 +47,25 @@ def create_submission(ctx: Context, body: NewSubmission) -> tuple[SubmissionCrea
         ApiError: see the route.
     """
     _check_request(ctx, body)
-    fingerprint = _fingerprint(body)
-    now = ctx.now()
+    now, fingerprint = ctx.now(), _fingerprint(body)
+    # All that can be made beforehand is: the other writers wait from here to the commit.
+    draft = _draft(ctx, body, fingerprint, now)
+    urls = upload_urls(ctx, draft.held)
     with ctx.db.writing() as session:
-        view: Shown | None = _find_replay(session, ctx, body.id, fingerprint)
-        is_new = view is None
-        view = view or _insert(session, ctx, body, fingerprint, now)
-        urls = upload_urls(ctx, view.held)
-        facts = [view.held.fact("created", ctx.actor.id, _announced(body))] if is_new else []
-        if urls.upload_url or urls.thumbnail_upload_url:
-            facts.append(view.held.fact("urls_issued", ctx.actor.id, {"only": None}))
-        if facts:
-            append(session, now, *facts)
-        if is_new:
-            held = view.held
-            event = in_thread(session, "submission.created", ctx.actor.id, held.submission_id)
-            announce(session, now, event)
-    submission = present_alone(ctx, view) if is_new else present_one(ctx, view)
+        standing = look(session, ctx.actor.id, draft.submission.id, body.piece_id)
+        if is_new := standing.taken is None:
+            title = visible_context(session, ctx.actor, body, standing.piece)
+            _check_quota(session, ctx, now)
+            _insert(session, ctx, draft, standing)
+        else:
+            if standing.taken != (ctx.actor.id, fingerprint):
+                raise ApiError("id_conflict")
+            view, urls = _replay(session, ctx, draft.submission.id, now)
+    submission = (
+        present_alone(ctx, replace(draft, context_title=title))
+        if is_new
+        else present_one(ctx, view)
+    )
     return SubmissionCreated(submission=submission, **dict(urls)), is_new
 
 
@@ -132,23 +130,19 @@ def _fingerprint(body: NewSubmission) -> str:
     return hashlib.sha256(body.model_dump_json(exclude=left_out).encode()).hexdigest()
 
 
-def _find_replay(
-    session: Session, ctx: Context, submission_id: UUID | None, fingerprint: str
-) -> View | None:
-    """What an earlier attempt with this id made; None when the id is new."""
-    taken = submission_id and session.core.execute(_TAKEN, {"id": submission_id}).first()
-    if not submission_id or not taken:
-        return None
-    if tuple(taken) != (ctx.actor.id, fingerprint):
-        raise ApiError("id_conflict")
-    return load_view(session, ctx.actor, submission_id, "own")
+def _replay(
+    session: Session, ctx: Context, submission_id: UUID, now: datetime
+) -> tuple[View, UploadUrls]:
+    """What an earlier attempt with this id made, and URLs for what it may still upload."""
+    view = load_view(session, ctx.actor, submission_id, "own")
+    urls = upload_urls(ctx, view.held)
+    if urls.upload_url or urls.thumbnail_upload_url:
+        append(session, now, view.held.fact("urls_issued", ctx.actor.id, {"only": None}))
+    return view, urls
 
 
-def _insert(
-    session: Session, ctx: Context, body: NewSubmission, fingerprint: str, now: datetime
-) -> Shown:
-    title = visible_context(session, ctx.actor, body)
-    _check_quota(session, ctx, now)
+def _draft(ctx: Context, body: NewSubmission, fingerprint: str, now: datetime) -> Shown:
+    """The submission as it will be, should nothing speak against it."""
     submission_id = body.id or uuid4()
     asset = MediaAsset(
         id=submission_id,
@@ -178,9 +172,36 @@ def _insert(
         created_at=now,
         create_fingerprint=fingerprint,
     )
-    insert_row(session, asset)
-    insert_row(session, submission)
-    return Shown(submission, asset, title)
+    return Shown(submission, asset, None)
+
+
+def _insert(session: Session, ctx: Context, draft: Shown, standing: Standing) -> None:
+    """The rows, what the audit trail says of them, and the event."""
+    submission, asset = draft.submission, draft.asset
+    batch = Batch()
+    batch.add_row(asset)
+    batch.add_row(submission)
+    data = {
+        "duration_seconds": submission.duration_seconds,
+        "size_bytes": asset.declared_size,
+        "sha256": asset.declared_sha256,
+    }
+    seal_into(
+        batch,
+        standing.last,
+        submission.created_at,
+        draft.held.fact("created", ctx.actor.id, data),
+        draft.held.fact("urls_issued", ctx.actor.id, {"only": None}),
+    )
+    event = Announcement(
+        "submission.created",
+        ctx.actor.id,
+        standing.membership.audience(submission.created_at),
+        submission.id,
+        thread_data(submission.id, ctx.actor.id),
+    )
+    announce_into(batch, standing.hooks, submission.created_at, event)
+    batch.insert(session)
 
 
 def _bounded(captured_at: datetime | None, now: datetime) -> datetime:
@@ -204,11 +225,3 @@ def _check_quota(session: Session, ctx: Context, now: datetime) -> None:
     ).scalar_one()
     if recent >= quota:
         raise ApiError("quota_exceeded", f"At most {quota} takes a day; try again tomorrow.")
-
-
-def _announced(body: NewSubmission) -> dict[str, object]:
-    return {
-        "duration_seconds": body.duration_seconds,
-        "size_bytes": body.size_bytes,
-        "sha256": body.sha256,
-    }

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
+from cadenza_server.batches import Batch
 from cadenza_server.clock import wire_time
 from cadenza_server.database import Session
 from cadenza_server.tables import UploadEvent, metadata
@@ -19,7 +20,14 @@ from cadenza_server.tables import UploadEvent, metadata
 FIRST_HASH = "0" * 64
 _TABLE = metadata.tables["upload_events"]
 _LAST = select(_TABLE.c.seq, _TABLE.c.hash).order_by(_TABLE.c.seq.desc()).limit(1)
-_INSERT = insert(_TABLE)
+
+
+@dataclass(frozen=True)
+class Last:
+    """The end of the trail, which the next line is chained to."""
+
+    seq: int = 0
+    hash: str = FIRST_HASH
 
 
 @dataclass(frozen=True)
@@ -40,8 +48,15 @@ def append(session: Session, at: datetime, *facts: Fact) -> None:
     The chain needs one writer at a time, until his commit: `Database.writing()` holds the write
     lock from its start (SQLite: the file's; PostgreSQL: an advisory one).
     """
+    batch = Batch()
     last = session.core.execute(_LAST).first()
-    seq, previous = last or (0, FIRST_HASH)
+    seal_into(batch, Last(*last) if last else Last(), at, *facts)
+    batch.insert(session)
+
+
+def seal_into(batch: Batch, last: Last, at: datetime, *facts: Fact) -> None:
+    """The same for who has read the end of the trail already, in the same transaction."""
+    seq, previous = last.seq, last.hash
     rows: list[dict[str, Any]] = []
     for fact in facts:
         seq += 1
@@ -59,7 +74,7 @@ def append(session: Session, at: datetime, *facts: Fact) -> None:
         }
         row["hash"] = previous = seal(row)
         rows.append(row)
-    session.core.execute(_INSERT, rows)
+    batch.add(_TABLE, *rows)
 
 
 def seal(row: dict[str, Any]) -> str:

@@ -58,6 +58,12 @@ class Notice(NamedTuple):
     data: dict[str, Any]
 
 
+def notifies(event_type: str) -> bool:
+    """Whether anything may have to be written, or taken back, for an event of this type."""
+    taken_back = event_type in _TAKEN_BACK or event_type in ("message.deleted", "marker.deleted")
+    return event_type in _SENTENCES or taken_back
+
+
 def notify(
     session: Session, at: datetime, event_id: str, announcement: Announcement
 ) -> Iterator[Notice]:

@@ -18,11 +18,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, delete, insert, select, text
+from sqlalchemy import bindparam, delete, insert, select
 
+from cadenza_server.batches import Batch
 from cadenza_server.clock import wire_time
 from cadenza_server.database import Database, Session
-from cadenza_server.notices import notify
+from cadenza_server.notices import notifies, notify
 from cadenza_server.tables import metadata
 
 EventType = Literal[
@@ -52,14 +53,13 @@ _WEBHOOKS = metadata.tables["webhooks"]
 _DELIVERIES = metadata.tables["webhook_deliveries"]
 _SUBMISSIONS, _USERS = metadata.tables["video_submissions"], metadata.tables["users"]
 _INSERT = insert(_EVENTS)
-_INSERT_DELIVERIES = insert(_DELIVERIES)
 _INTERESTED = select(_WEBHOOKS.c.id, _WEBHOOKS.c.owner_id, _WEBHOOKS.c.event_types).where(
     _WEBHOOKS.c.active, _WEBHOOKS.c.owner_id.in_(bindparam("owners", expanding=True))
 )
 _PEOPLE = (
     select(
-        _SUBMISSIONS.c.user_id,
         _SUBMISSIONS.c.created_at,
+        _SUBMISSIONS.c.user_id,
         _USERS.c.teacher_id,
         _USERS.c.teacher_since,
         _USERS.c.share_history,
@@ -67,7 +67,6 @@ _PEOPLE = (
     .join(_USERS, _USERS.c.id == _SUBMISSIONS.c.user_id)
     .where(_SUBMISSIONS.c.id == bindparam("id"))
 )
-_WAKE = text(f"NOTIFY {CHANNEL}")
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,37 @@ class Announcement:
     about: str | None = None
 
 
+@dataclass(frozen=True)
+class Hook:
+    """A webhook that is on, and which types it asked for."""
+
+    id: UUID
+    owner_id: int
+    event_types: list[str]
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Who teaches a student at this moment; what decides who is in a thread."""
+
+    student_id: int
+    teacher_id: int | None
+    teacher_since: datetime | None
+    share_history: bool
+
+    def audience(self, created_at: datetime) -> frozenset[int]:
+        """The student and the current teacher.
+
+        What is older than the present teacher is theirs only when the student shares it (B-30).
+        """
+        shared = (
+            self.share_history or self.teacher_since is None or created_at >= self.teacher_since
+        )
+        if not shared or self.teacher_id is None:
+            return frozenset({self.student_id})
+        return frozenset({self.student_id, self.teacher_id})
+
+
 def announce(session: Session, at: datetime, *announcements: Announcement) -> None:
     """Write events, the notifications and the webhook deliveries that follow from them.
 
@@ -105,10 +135,26 @@ def announce(session: Session, at: datetime, *announcements: Announcement) -> No
         ]
     if not told:
         return
-    session.core.execute(_INSERT, [_row(event_id, at, one) for event_id, one in told])
-    _deliver(session, at, told)
-    if session.core.dialect.name == "postgresql":
-        session.core.execute(_WAKE)
+    owners = sorted({user for _, one in told for user in one.audience})
+    rows = session.core.execute(_INTERESTED, {"owners": owners})
+    batch = Batch()
+    _write(batch, at, told, [Hook(*row) for row in rows])
+    batch.insert(session)
+
+
+def announce_into(
+    batch: Batch, hooks: Sequence[Hook], at: datetime, announcement: Announcement
+) -> None:
+    """The same for an event that notifies nobody, and who knows the webhooks of its audience.
+
+    Args:
+        batch: of the change; to be inserted in the same transaction.
+        hooks: read in that transaction too.
+        at: when it happened.
+        announcement: of a type that is in nobody's bell.
+    """
+    assert not notifies(announcement.type)
+    _write(batch, at, [(_new_id(), announcement)], hooks)
 
 
 def in_thread(
@@ -133,23 +179,23 @@ def in_thread(
         data: more ids.
     """
     student_id, audience = participants(session, submission_id)
-    shown = {"submission_id": str(submission_id), "user_id": student_id}
+    shown = thread_data(submission_id, student_id)
     shown |= {
         name: str(value) if isinstance(value, UUID) else value for name, value in data.items()
     }
     return Announcement(event, actor_id, audience, subject_id or submission_id, shown, about)
 
 
-def participants(session: Session, submission_id: UUID) -> tuple[int, frozenset[int]]:
-    """The student, and everybody in the thread: the student and the current teacher (F000-19).
+def thread_data(submission_id: UUID, student_id: int) -> dict[str, Any]:
+    """What the data of every event of a thread begins with."""
+    return {"submission_id": str(submission_id), "user_id": student_id}
 
-    What is older than the present teacher is theirs only when the student shares it (B-30).
-    """
-    row = session.core.execute(_PEOPLE, {"id": submission_id}).one()
-    student_id, created_at, teacher_id, teacher_since, share_history = row
-    shared = share_history or teacher_since is None or created_at >= teacher_since
-    people = {student_id, teacher_id} if shared and teacher_id is not None else {student_id}
-    return student_id, frozenset(people)
+
+def participants(session: Session, submission_id: UUID) -> tuple[int, frozenset[int]]:
+    """The student, and everybody in the thread: the student and the current teacher (F000-19)."""
+    created_at, *facts = session.core.execute(_PEOPLE, {"id": submission_id}).one()
+    membership = Membership(*facts)
+    return membership.student_id, membership.audience(created_at)
 
 
 def ping_event(session: Session, at: datetime, owner_id: int, webhook_id: UUID) -> str:
@@ -200,17 +246,19 @@ def _row(event_id: str, at: datetime, announcement: Announcement) -> dict[str, A
     }
 
 
-def _deliver(session: Session, at: datetime, told: Sequence[tuple[str, Announcement]]) -> None:
-    owners = sorted({user for _, one in told for user in one.audience})
-    hooks = session.core.execute(_INTERESTED, {"owners": owners}).all()
-    rows = [
+def _write(
+    batch: Batch, at: datetime, told: Sequence[tuple[str, Announcement]], hooks: Sequence[Hook]
+) -> None:
+    batch.add(_EVENTS, *(_row(event_id, at, one) for event_id, one in told))
+    deliveries = [
         delivery_row(hook.id, event_id, at)
         for event_id, one in told
         for hook in hooks
         if hook.owner_id in one.audience and wants(hook.event_types, one.type)
     ]
-    if rows:
-        session.core.execute(_INSERT_DELIVERIES, rows)
+    if deliveries:
+        batch.add(_DELIVERIES, *deliveries)
+    batch.wakes = CHANNEL
 
 
 def delivery_row(webhook_id: UUID, event_id: str, at: datetime) -> dict[str, Any]:

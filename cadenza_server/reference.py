@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, exists, union
-from sqlalchemy import select as core_select
+from sqlalchemy import ColumnElement, exists, union
 from sqlmodel import col, select
 
 from cadenza_server.access import Action, Actor, Subject, can_access, require, subject_of
@@ -23,11 +22,15 @@ from cadenza_server.tables import (
     Routine,
     RoutineAssignment,
     User,
-    metadata,
 )
 
-_PIECES = metadata.tables["pieces"]
-_PIECE = core_select(_PIECES.c.owner_id, _PIECES.c.title).where(_PIECES.c.id == bindparam("id"))
+
+@dataclass(frozen=True)
+class KnownPiece:
+    """What a new submission needs of its piece."""
+
+    owner_id: int
+    title: str
 
 
 def load_piece(session: Session, actor: Actor, piece_id: UUID, action: Action) -> Piece:
@@ -116,8 +119,16 @@ class _Titles:
         return self.exercise or self.exercise_piece or self.piece or self.routine
 
 
-def visible_context(session: Session, actor: Actor, body: NewSubmission) -> str | None:
+def visible_context(
+    session: Session, actor: Actor, body: NewSubmission, piece: KnownPiece | None
+) -> str | None:
     """Check every context id of a new submission and return the title it will show.
+
+    Args:
+        session: within the change.
+        actor: the student.
+        body: the request.
+        piece: that of the request, when there is such a piece.
 
     Raises:
         ApiError: `context_not_found` for an id that does not exist or is not the student's own,
@@ -134,7 +145,6 @@ def visible_context(session: Session, actor: Actor, body: NewSubmission) -> str 
         of_exercise = session.get(Piece, exercise.piece_id) if exercise.piece_id else None
         exercise_piece_title = of_exercise.title if of_exercise else None
     if body.piece_id:
-        piece = session.core.execute(_PIECE, {"id": body.piece_id}).first()
         if piece is None:
             raise _unknown("piece_id")
         _see(actor, _piece_subject(session, actor, body.piece_id, piece.owner_id), "piece_id")

@@ -37,12 +37,14 @@ class _Group:
     def savepoint(self) -> Iterator[Connection]:
         """A part of the transaction that can be taken back by itself."""
         self.size += 1
+        # Each has a name of its own, and the commit releases all: one trip in place of two. By a
+        # name that is shared, a SAVEPOINT that fails would take back the part before it.
+        name = f"part_{self.size}"
         try:
-            self.connection.exec_driver_sql("SAVEPOINT part")
+            self.connection.exec_driver_sql(f"SAVEPOINT {name}")
             yield self.connection
-            self.connection.exec_driver_sql("RELEASE part")
         except BaseException:
-            self._take_back()
+            self._take_back(name)
             raise
 
     def close(self) -> None:
@@ -58,9 +60,9 @@ class _Group:
         else:
             self.on_disk.set_result(None)
 
-    def _take_back(self) -> None:
+    def _take_back(self, name: str) -> None:
         try:
-            self.connection.exec_driver_sql("ROLLBACK TO part")
+            self.connection.exec_driver_sql(f"ROLLBACK TO {name}")
         except Exception:  # noqa: BLE001 - the connection is gone, and what the others wrote
             self.is_lost = True
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from benchmarks.district import District, fill
 from cadenza_server.auth import issue_token
 from cadenza_server.database import Database
+from cadenza_server.standing import look
 from cadenza_server.tables import metadata
 from tests.server.world import World
 
@@ -165,6 +167,18 @@ def test_no_list_reads_a_table_from_end_to_end(district: World) -> None:
 
     shown = {path: found for path, found in scans.items() if found}
     assert shown == {}, "\n".join(f"{path}: {scan}" for path in shown for scan in shown[path])
+
+
+def test_the_look_before_a_create_reads_no_table_from_end_to_end(district: World) -> None:
+    db = district.services.db
+    watch = Watch(db)
+    with watch.watching(), db.writing() as session:
+        standing = look(session, STUDENT, uuid4(), DISTRICT.piece_id(60))
+
+    assert standing.piece is not None
+    (statement,) = watch.seen
+    assert statement.startswith("SELECT users.teacher_id")
+    assert watch.scans() == []
 
 
 def test_a_scan_would_be_found(district: World) -> None:

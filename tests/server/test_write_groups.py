@@ -89,6 +89,35 @@ def test_those_who_wait_share_a_commit(db: Database, commits: list[str]) -> None
     assert _names(db) == ["0", "1", "2", "3", "4"]
 
 
+def test_who_comes_along_in_a_commit_goes_to_the_database_once_more(db: Database) -> None:
+    sent: list[str] = []
+
+    def see(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement)
+
+    sa.event.listen(db.engine, "before_cursor_execute", see)
+    Queue(db, [lambda _: None] * 3)
+
+    begin, *parts = sent
+    assert begin.startswith("BEGIN")
+    assert parts == ["SAVEPOINT part_2", "SAVEPOINT part_3"]
+
+
+def test_a_savepoint_that_fails_takes_back_nobody_elses(db: Database) -> None:
+    def fail(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement == "SAVEPOINT part_3":
+            raise OperationalError(statement, {}, Exception("out of memory"))
+
+    sa.event.listen(db.engine, "before_cursor_execute", fail)
+    queue = Queue(db, [_add("a"), _add("b"), _add("c")])
+    sa.event.remove(db.engine, "before_cursor_execute", fail)
+
+    # Nothing tells which of it the database still has: all hear of it, or all is kept.
+    acknowledged = [n for n, one in zip("abc", queue.answers, strict=True) if not one.exception()]
+    assert _names(db) == acknowledged
+    assert "c" not in acknowledged
+
+
 def test_the_first_of_a_group_does_not_wait_for_ever(db: Database, commits: list[str]) -> None:
     Queue(db, [_add(f"{number}") for number in range(MAX_GROUP + 3)])
 
