@@ -6,9 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
-from sqlmodel import col
-
+from cadenza_server.burying import bury_markers
 from cadenza_server.context import Context
 from cadenza_server.creating import upload_urls
 from cadenza_server.database import Session, insert_row
@@ -131,32 +129,9 @@ def delete(ctx: Context, message_id: UUID) -> tuple[str, ...]:
         message.text, message.deleted_at = None, now
         session.add(message)
         session.flush()
+        bury_markers(session, message.submission_id, message.id, now)
         _announce(session, ctx, message, "message.deleted")
     return keys_of(asset.s3_key) if asset else ()
-
-
-def bury_thread(session: Session, submission_id: UUID, now: datetime) -> tuple[str, ...]:
-    """The videos of a deleted submission's thread go with it: nobody could reach them any more.
-
-    Returns:
-        The keys to remove from the store. What is on hold stays.
-    """
-    query = (
-        select(MediaAsset)
-        .join(Message, col(Message.asset_id) == MediaAsset.id)
-        .where(
-            col(Message.submission_id) == submission_id,
-            col(MediaAsset.deleted_at).is_(None),
-            col(MediaAsset.hold).is_(False),
-        )
-    )
-    keys: list[str] = []
-    for asset in session.execute(query).scalars():
-        asset.deleted_at, asset.state = now, "deleted"
-        session.add(asset)
-        forget(session, asset.id)
-        keys += keys_of(asset.s3_key)
-    return tuple(keys)
 
 
 def count_unread(ctx: Context) -> Unread:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from cadenza_server.assets import Holder
+from cadenza_server.burying import bury_thread
 from cadenza_server.confirming import confirm_lazily
 from cadenza_server.context import Context
 from cadenza_server.database import Session
@@ -16,7 +17,6 @@ from cadenza_server.derivatives.wanting import forget, load_made
 from cadenza_server.errors import ApiError
 from cadenza_server.events import Fact, append
 from cadenza_server.keys import is_webm, keys_of
-from cadenza_server.messaging import bury_thread
 from cadenza_server.outbox import announce, in_thread
 from cadenza_server.schemas import EventOut, Playback
 from cadenza_server.submissions import load_view

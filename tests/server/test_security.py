@@ -11,14 +11,17 @@ import hmac
 import re
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel import col
 
 from cadenza_server.context import MAX_JSON_BYTES
 from cadenza_server.pagination import MAX_LIMIT
 from cadenza_server.security_headers import DATA_POLICY
-from cadenza_server.tables import metadata
+from cadenza_server.tables import MediaAsset, Message, VideoMarker, metadata
+from tests.server.talk import mark, say, send_video
 from tests.server.world import MP4, World, declared, facts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -219,6 +222,73 @@ def test_a_deleted_take_leaves_no_word_and_no_byte(make_world: Callable[..., Wor
     ]
 
     assert left == []
+
+
+def _files_with_a_canary(world: World) -> list[Path]:
+    world.services.db.close()  # the write-ahead log goes into the database and is removed
+    return [
+        path
+        for path in world.services.settings.data_dir.rglob("*")
+        if path.is_file() and b"the-canary" in path.read_bytes()
+    ]
+
+
+def test_a_deleted_take_takes_its_thread_along(make_world: Callable[..., World]) -> None:
+    """Words and videos of both sides, markers on both videos, notifications that were read."""
+    world = make_world()
+    take = world.uploaded(MP4 + b"the-canary-in-the-video")
+    say(world, "teacher", take, "the-canary-in-a-message")
+    clip = send_video(world, "teacher", take, MP4 + b"the-canary-in-a-reply", text="the-canary")
+    mark(world, "student", take, text="the-canary-in-a-marker", marker_type="question")
+    on_reply = {"timestamp_ms": 5, "text": "the-canary-on-a-reply"}
+    world.ask("student", "POST", f"/messages/{clip['id']}/markers", json=on_reply)
+    for who in ("student", "teacher"):
+        assert "the-canary" in world.ask(who, "GET", "/notifications").text
+        world.ask(who, "POST", "/notifications/read-all")
+
+    assert world.ask("student", "DELETE", f"/video-submissions/{take}").status_code == 204
+
+    for who in ("student", "teacher"):
+        assert "the-canary" not in world.ask(who, "GET", "/notifications").text
+    assert _files_with_a_canary(world) == []
+
+
+def test_a_deleted_reply_takes_the_markers_on_it_along(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    take = world.uploaded()
+    clip = send_video(world, "teacher", take, MP4 + b"the-canary-in-a-reply")
+    on_reply = {"timestamp_ms": 5, "text": "the-canary-on-a-reply"}
+    world.ask("student", "POST", f"/messages/{clip['id']}/markers", json=on_reply)
+    mark(world, "student", take, text="stays", marker_type="question")
+    world.ask("teacher", "POST", "/notifications/read-all")
+
+    assert world.ask("teacher", "DELETE", f"/messages/{clip['id']}").status_code == 204
+
+    kept = world.ask("teacher", "GET", f"/video-submissions/{take}/markers").json()
+    assert [marker["text"] for marker in kept] == ["stays"]
+    assert _files_with_a_canary(world) == []
+
+
+def test_what_is_on_hold_outlives_its_thread(world: World) -> None:
+    """The video is evidence, and so are the words with it; nobody reads them meanwhile."""
+    take = world.uploaded()
+    clip = send_video(world, "teacher", take, text="kept")
+    say(world, "teacher", take, "gone")
+    on_reply = {"timestamp_ms": 5, "text": "kept too"}
+    world.ask("student", "POST", f"/messages/{clip['id']}/markers", json=on_reply)
+    mark(world, "student", take, text="gone too", marker_type="question")
+    with world.services.db.writing() as session:
+        asset = session.get(MediaAsset, UUID(clip["id"]))
+        assert asset is not None
+        asset.hold = True
+
+    assert world.ask("student", "DELETE", f"/video-submissions/{take}").status_code == 204
+
+    with world.services.db.reading() as session:
+        texts = {row[0] for row in session.execute(sa.select(col(Message.text)))}
+        marked = {row[0] for row in session.execute(sa.select(col(VideoMarker.text)))}
+    assert (texts, marked) == ({"kept", None}, {"kept too", ""})
+    assert world.ask("teacher", "GET", f"/messages/{clip['id']}").status_code == 410
 
 
 # ── SEC-30: comparing secrets ──────────────────────────────────────────────────────────────────
