@@ -38,6 +38,8 @@ from cadenza_server.limits import Kind, refuse
 _BURST_SECONDS = 60.0
 _SWEEP_SECONDS = 600.0
 _MAX_LEASES = 10_000
+#: So many callers may be asked about at once; more than threads that ask.
+_ASKERS = 64
 RATE_LIMITS = Table(
     "rate_limits",
     MetaData(),
@@ -88,6 +90,7 @@ class SharedRateLimiter:
         self._in_thread = in_thread
         self._leases: dict[tuple[Kind, str], _Lease] = {}
         self._lock = threading.Lock()
+        self._asking = tuple(threading.Lock() for _ in range(_ASKERS))
         self._sweep_at = 0.0
 
     def check(self, kind: Kind, caller: str) -> None:
@@ -119,6 +122,13 @@ class SharedRateLimiter:
             return True
 
     def _take(self, kind: Kind, caller: str, now: float) -> None:
+        # When a lease is spent or over, one of a caller's requests asks and the others wait: each
+        # asking for a second's worth would empty the bucket at a fraction of the limit.
+        with self._asking[hash((kind, caller)) % _ASKERS]:
+            if not self._spend(kind, caller, now):
+                self._ask(kind, caller, now)
+
+    def _ask(self, kind: Kind, caller: str, now: float) -> None:
         limit = self._per_minute[kind]
         interval = _BURST_SECONDS / limit
         # The caller may be an e-mail address, and a table of those is nobody's business.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,32 @@ def test_a_high_limit_costs_one_statement_a_second(connect: Connect, clock: Fake
     clock.advance(seconds=2)  # what was not spent in time is gone
     limiter.check("read", "user:1")
     assert asked == 3
+
+
+def test_requests_at_once_take_one_seconds_worth_between_them(
+    connect: Connect, clock: FakeClock
+) -> None:
+    together = threading.Barrier(8)
+    asked = 0
+
+    @contextmanager
+    def counted() -> Iterator[sa.Connection]:
+        nonlocal asked
+        asked += 1
+        with connect() as connection:
+            yield connection
+
+    limiter = SharedRateLimiter(PER_MINUTE, clock, counted, in_thread=True)
+
+    def spend(_: int) -> None:
+        # All have seen that there is no lease before the first of them asks for one.
+        together.wait(10)
+        limiter._take("read", "user:1", clock().timestamp())
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(spend, range(8)))
+
+    assert asked == 1
 
 
 def test_near_the_limit_the_last_tokens_are_given_one_by_one(
