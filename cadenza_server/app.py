@@ -133,7 +133,9 @@ def create_app(
         events.router,
         webhooks.router,
     ):
-        app.include_router(router)
+        # Nothing is added to them here, so they serve as they are: including a router builds each
+        # of its routes again, at the first request (0.1 s for all).
+        app.router.routes.extend(router.routes)
     add_pages(app, settings)
     if store.endpoint is not None:
         app.router.routes.append(Route("/storage/{key:path}", endpoint=store.endpoint))

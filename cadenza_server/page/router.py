@@ -35,7 +35,7 @@ def add_pages(app: FastAPI, settings: ServerSettings) -> None:
     pages = Pages(settings)
     app.state.pages = pages
     for router in _ROUTERS:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     path = "/static/{release}/{name:path}"
     app.router.routes.append(Route(path, pages.assets.serve, methods=["GET", "HEAD"]))
     app.add_exception_handler(HTTPException, on_http_error)
