@@ -42,6 +42,11 @@ class Run:
         return 1 if self.quick else 7
 
     @property
+    def some_pairs(self) -> int:
+        """The same for what takes about a second."""
+        return 1 if self.quick else 15
+
+    @property
     def many_pairs(self) -> int:
         """The same for what takes milliseconds, where a moment's disturbance weighs more."""
         return 1 if self.quick else 31

@@ -25,7 +25,7 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from benchmarks.api import ApiServer, api_server, drive
+from benchmarks.api import REQUESTS, ApiServer, api_server, drive
 from benchmarks.district import District, fill
 from benchmarks.figure import Pairs, Run, SkippedError, in_turn
 from cadenza_client import CadenzaClient, NewSubmission
@@ -171,14 +171,17 @@ def district_server(url: str, folder: Path, district: District, workers: int = 1
 
 def create_against_bare(run: Run) -> Pairs:
     """On PostgreSQL: creates a second of our server and inserts a second of the bare one."""
-    count = run.size(400)
+    count = run.size(REQUESTS)
     with (
         database("postgresql", run.folder) as new,
         api_server("cadenza", run.folder / "ours", db=new("ours")) as ours,
         api_server("bare", run.folder / "bare", db=new("bare")) as bare,
     ):
         pairs = in_turn(
-            partial(drive, ours, count), partial(drive, bare, count), pairs=run.pairs, warm_up=2
+            partial(drive, ours, count),
+            partial(drive, bare, count),
+            pairs=run.some_pairs,
+            warm_up=2,
         )
     return pairs.rate(count)
 

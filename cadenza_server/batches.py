@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Table, TextClause, bindparam, text
+from sqlalchemy import Column, DefaultClause, Dialect, Table, TextClause, bindparam, text
+from sqlalchemy.sql.elements import False_
 from sqlmodel import SQLModel
 
 from cadenza_server.columns import metadata
@@ -39,10 +40,20 @@ class Batch:
         self._values += [row[name] for row in rows for name in columns]
 
     def add_row(self, row: SQLModel) -> None:
-        """One new row; what is None there is left out."""
+        """One new row; what the database would fill in by itself is left out.
+
+        Psycopg keeps how it reads a statement up to fifty values: a create has forty-nine.
+        """
         table = metadata.tables[str(row.__tablename__)]
-        values = {name: getattr(row, name) for name in table.columns.keys()}  # noqa: SIM118 - not a dict
-        self.add(table, {name: value for name, value in values.items() if value is not None})
+        values = {column: getattr(row, column.key) for column in table.columns}
+        self.add(
+            table,
+            {
+                column.key: value
+                for column, value in values.items()
+                if not _comes_by_itself(column, value)
+            },
+        )
 
     def insert(self, session: Session) -> None:
         """Write all of them, within the caller's writing transaction."""
@@ -57,6 +68,12 @@ class Batch:
             values = _numbered(self._values[at:end])
             connection.execute(_statement(connection.dialect, (part,), None), values)
             at = end
+
+
+def _comes_by_itself(column: Column[Any], value: Any) -> bool:
+    default = column.server_default
+    is_false = isinstance(default, DefaultClause) and isinstance(default.arg, False_)
+    return value is None or (value is False and is_false)
 
 
 def _numbered(values: list[Any]) -> dict[str, Any]:

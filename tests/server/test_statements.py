@@ -15,7 +15,15 @@ from cadenza_server.batches import Batch
 from cadenza_server.database import Database
 from cadenza_server.events import first_broken
 from cadenza_server.standing import look
-from cadenza_server.tables import Message, Studio, UploadEvent, metadata
+from cadenza_server.tables import (
+    MediaAsset,
+    Message,
+    Studio,
+    UploadEvent,
+    VideoSubmission,
+    Webhook,
+    metadata,
+)
 from tests.server.world import MP4, START, World, declared
 
 #: Who asks; and then under the lock: the lock itself, one look, what is written.
@@ -31,8 +39,10 @@ def _listening(db: Database) -> Iterator[list[str]]:
     """All that is sent while it is open, commits too."""
     seen: list[str] = []
 
-    def see(_c: Any, _cursor: Any, statement: str, _p: Any, _context: Any, _many: bool) -> None:
+    def see(_c: Any, _cursor: Any, statement: str, values: Any, _context: Any, _m: bool) -> None:
         seen.append(statement)
+        # Psycopg remembers how to read a statement of so many values, and no longer one.
+        assert len(values) <= 50
 
     def commit(_connection: sa.Connection) -> None:
         seen.append("COMMIT")
@@ -50,7 +60,13 @@ def test_a_create_asks_the_database_for_no_more_than_planned(world: World, datab
     world.create(**declared(MP4))  # what is done once is done
 
     with _listening(world.services.db) as seen:
-        world.create(**declared(MP4), notes="bars 9 to 16")
+        world.create(
+            **declared(MP4),
+            notes="bars 9 to 16",
+            width=1280,
+            height=720,
+            captured_at="2026-11-20T16:04:05Z",
+        )
 
     planned = _PLANNED[database]
     assert len(seen) == len(planned), seen
@@ -111,6 +127,32 @@ def test_the_id_of_a_message_is_taken_too(world: World) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "id_conflict")
     with world.services.db.reading() as session:
         assert session.get(Message, UUID(message["id"])) is not None
+
+
+def test_a_batch_leaves_to_the_database_what_it_fills_in_by_itself(world: World) -> None:
+    hooks = [
+        Webhook(owner_id=world.people["student"], url="u", secret="s", active=on, created_at=START)
+        for on in (True, False)
+    ]
+    batch = Batch()
+    for hook in hooks:
+        batch.add_row(hook)
+    with world.services.db.writing() as session:
+        batch.insert(session)
+
+    with world.services.db.reading() as session:
+        for hook in hooks:
+            kept = session.get(Webhook, hook.id)
+            assert kept is not None
+            assert (kept.active, kept.event_types) == (hook.active, [])
+            assert kept.disabled_reason is None
+    submission_id = UUID(world.create(**declared(MP4))["submission"]["id"])
+    with world.services.db.reading() as session:
+        asset = session.get(MediaAsset, submission_id)
+        submission = session.get(VideoSubmission, submission_id)
+    assert asset is not None
+    assert submission is not None
+    assert (asset.hold, submission.is_mastered, submission.reviewed_at) == (False, False, None)
 
 
 def test_a_batch_is_written_whole_or_not_at_all(db: Database) -> None:
