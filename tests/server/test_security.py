@@ -213,22 +213,28 @@ def test_a_deleted_take_leaves_no_word_and_no_byte(make_world: Callable[..., Wor
     video = MP4 + b"the-canary-in-the-video"
     submission_id = world.uploaded(video, notes="the-canary-in-the-notes")
     world.ask("student", "DELETE", f"/video-submissions/{submission_id}")
+
+    assert _left_of_a_canary(world) == []
+
+
+def _left_of_a_canary(world: World) -> list[str]:
+    """Tables with it in a row, and files with it anywhere; of SQLite the database's files too."""
+    with world.services.db.reading() as session:
+        tables = [
+            table.name
+            for table in metadata.sorted_tables
+            for row in session.core.execute(sa.select(table))
+            if "the-canary" in repr(row)
+        ]
     world.services.db.close()  # the write-ahead log goes into the database and is removed
-
-    left = [
-        path
-        for path in world.services.settings.data_dir.rglob("*")
-        if path.is_file() and b"the-canary" in path.read_bytes()
-    ]
-
-    assert left == []
-
-
-def _files_with_a_canary(world: World) -> list[Path]:
-    world.services.db.close()  # the write-ahead log goes into the database and is removed
-    return [
-        path
-        for path in world.services.settings.data_dir.rglob("*")
+    folders = [world.services.settings.data_dir]
+    url = str(world.services.settings.database_url)
+    if url.startswith("sqlite:///"):
+        folders.append(Path(url.removeprefix("sqlite:///")).parent)
+    return tables + [
+        path.name
+        for folder in folders
+        for path in folder.rglob("*")
         if path.is_file() and b"the-canary" in path.read_bytes()
     ]
 
@@ -250,23 +256,23 @@ def test_a_deleted_take_takes_its_thread_along(make_world: Callable[..., World])
 
     for who in ("student", "teacher"):
         assert "the-canary" not in world.ask(who, "GET", "/notifications").text
-    assert _files_with_a_canary(world) == []
+    assert _left_of_a_canary(world) == []
 
 
 def test_a_deleted_reply_takes_the_markers_on_it_along(make_world: Callable[..., World]) -> None:
     world = make_world()
     take = world.uploaded()
     clip = send_video(world, "teacher", take, MP4 + b"the-canary-in-a-reply")
+    mark(world, "student", take, text="stays", marker_type="question")
     on_reply = {"timestamp_ms": 5, "text": "the-canary-on-a-reply"}
     world.ask("student", "POST", f"/messages/{clip['id']}/markers", json=on_reply)
-    mark(world, "student", take, text="stays", marker_type="question")
     world.ask("teacher", "POST", "/notifications/read-all")
 
     assert world.ask("teacher", "DELETE", f"/messages/{clip['id']}").status_code == 204
 
     kept = world.ask("teacher", "GET", f"/video-submissions/{take}/markers").json()
     assert [marker["text"] for marker in kept] == ["stays"]
-    assert _files_with_a_canary(world) == []
+    assert _left_of_a_canary(world) == []
 
 
 def test_what_is_on_hold_outlives_its_thread(world: World) -> None:
