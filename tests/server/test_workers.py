@@ -39,7 +39,7 @@ if __name__ == "__main__":
 class Running:
     """A server with workers, in a process of its own."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[Any]
     url: str
     log_file: Path
     token: str = ""
@@ -340,3 +340,40 @@ def test_a_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) 
     workers._stop([workers._Worker(Stubborn(), End(), 0.0)])  # type: ignore[arg-type] # doubles
 
     assert done == ["close", "terminate", "join", "kill", "join"]
+
+
+def test_another_process_manager_can_run_the_factory(
+    settings: ServerSettings, tmp_path: Path
+) -> None:
+    """As docs/operations.md says; uvicorn's own manager stands for them all."""
+    accounts = admin.seed_demo(settings)
+    with socket.create_server(("127.0.0.1", 0)) as listener, (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "cadenza_server:create_app", "--factory"]
+            + ["--workers", "2", "--fd", str(listener.fileno()), "--log-level", "warning"],
+            env={
+                **os.environ,
+                "CADENZA_SERVER_DIR": str(settings.data_dir),
+                "CADENZA_DB": settings.db,
+                "CADENZA_WORKERS": "2",
+                "CADENZA_DERIVATIVES": "off",
+            },
+            stdout=log,
+            stderr=log,
+            pass_fds=[listener.fileno()],
+        )
+        try:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            email = accounts.student_email
+            answer = httpx.post(f"{url}/auth/dev-login", params={"email": email}, timeout=60)
+            server = Running(process, url, tmp_path / "log", answer.json()["access_token"])
+            with _client(server) as http:
+                assert http.get("/ready").json()["status"] == "ready"
+                piece_id = http.get("/pieces").json()[0]["id"]
+                made = {_create(http, piece_id).json()["submission"]["id"] for _ in range(8)}
+                assert {row["id"] for row in http.get("/video-submissions").json()} == made
+            assert len(server.workers()) == 2
+            assert server.finish(signal.SIGTERM) == 0
+        finally:
+            process.kill()
+            process.wait(20)
