@@ -117,6 +117,15 @@ def _answered(visit: Visit, recital: Recital) -> None:
     _take("done", "?t=2000")(visit, recital)
 
 
+def _watching_reply(visit: Visit, recital: Recital) -> None:
+    """A reply on the stage, at a marker; looked at without being read."""
+    visit.page.route("**/messages/*/read", lambda route: route.fulfill(status=409, body="{}"))
+    query = f"?message={recital.ids['reply']}&t=5000&marker={recital.ids['reply-marker']}"
+    _take("done", query)(visit, recital)
+    visit.page.locator("[data-part=watching]").wait_for()
+    visit.page.locator('.moment[aria-current="true"]').wait_for()
+
+
 def _record_ready(visit: Visit, _recital: Recital) -> None:
     _recorder(visit)
 
@@ -152,6 +161,7 @@ def _reply(visit: Visit, recital: Recital) -> None:
 PLAYER_STATES: tuple[State, ...] = (
     State("take", "teacher", _take(), "A take: its sound, its markers, the conversation"),
     State("take-student", "student", _answered, "The student reads the answer", ("409",)),
+    State("reply-watched", "student", _watching_reply, "A reply, watched like a take", ("409",)),
     State("take-bare", "teacher", _take("short", ""), "A take nobody has said anything about"),
     State("marker", "teacher", _marker, "A marker, and the moment it points at"),
     State("composer", "teacher", _then("m", typed="Keep the bow moving"), "Typing pauses the take"),

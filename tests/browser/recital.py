@@ -158,7 +158,7 @@ def make_recital(studio: Studio, folder: Path, *, whole: int = 8) -> Recital:
         if key not in pieces:
             pieces[key] = _piece(studio, played)
         recital.ids[name] = _take(studio, played, pieces[key], clips[played.scene])
-    _talk(recital, whole)
+    _talk(recital, whole, folder)
     _routine(studio)
     for name, played in WEEK.items():
         _shift(studio, recital.ids[name], played)
@@ -209,7 +209,7 @@ def _take(studio: Studio, played: Played, piece_id: str, data: bytes) -> str:
     return take
 
 
-def _talk(recital: Recital, whole: int) -> None:
+def _talk(recital: Recital, whole: int, folder: Path) -> None:
     studio, ids = recital.studio, recital.ids
     question = ids["question"]
     studio.mark("student", question, 550 * whole, "Is this too early?", marker_type="question")
@@ -223,7 +223,18 @@ def _talk(recital: Recital, whole: int) -> None:
         ids["done"],
         "Good work. Take bars 17 to 20 alone and send me those.",
     )
-    studio.say("teacher", ids["done"], "I will record how I would bow it.")
+    ids["reply"] = studio.reply(
+        "teacher",
+        ids["done"],
+        "This is how I would bow it.",
+        clip=folder / "cello-evening.mp4",
+        picture=thumbnail(SCENES["cello-evening"], 3.0),
+        video_duration_seconds=8,
+    )
+    studio.mark_reply("teacher", ids["reply"], 1_600, "Weight into the string", end_ms=3_000)
+    ids["reply-marker"] = studio.mark_reply(
+        "student", ids["reply"], 5_000, "Is this still the same bow?"
+    )
 
 
 def _routine(studio: Studio) -> None:

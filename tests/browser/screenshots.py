@@ -32,31 +32,9 @@ THEMES: tuple[Theme, ...] = ("light", "dark")
 TALLEST = 2400
 _WHOLE_SECONDS = 96
 _COLOURS = 128
-#: What differs from its page by a menu, a dialog or a sentence is shown twice, not six times.
-DETAILS = frozenset(
-    [
-        "login-refused",
-        "login-expired",
-        "inbox-by-student",
-        "inbox-filtered",
-        "menu",
-        "student-toast",
-        "settings-dialog",
-        "offline",
-        "take-bare",
-        "marker",
-        "composer",
-        "loop",
-        "storyboard",
-        "take-menu",
-        "trail",
-        "keys",
-        "reviewed",
-        "take-offline",
-        "recorded",
-    ]
+FACETS: tuple[tuple[int, Theme], ...] = tuple(
+    (width, theme) for width in WIDTHS for theme in THEMES
 )
-_BOTH_ENDS: tuple[tuple[int, Theme], ...] = ((1440, "light"), (360, "dark"))
 _CAMERA = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 
 
@@ -90,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{state.name}", flush=True)
         browser.close()
     size = sum(path.stat().st_size for path in options.folder.glob("*.png"))
-    count = sum(len(facets(state.name)) for state in chosen)
+    count = len(chosen) * len(FACETS)
     print(f"{count} pictures taken; {size / 1e6:.1f} MB in all")
     return 0
 
@@ -106,17 +84,10 @@ def photograph(browser: Browser, recital: Recital, state: State, folder: Path) -
         state.arrange(visit, recital)
         page = visit.page
         _settle(page)
-        for width, theme in facets(state.name):
+        for width, theme in FACETS:
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             picture = _whole(page, width, WIDTHS[width])
             _save(picture, folder / f"{state.name}-{width}-{theme}.png")
-
-
-def facets(name: str) -> tuple[tuple[int, Theme], ...]:
-    """At which widths and in which themes a state is shown."""
-    if name in DETAILS:
-        return _BOTH_ENDS
-    return tuple((width, theme) for width in WIDTHS for theme in THEMES)
 
 
 def _settle(page: Page) -> None:

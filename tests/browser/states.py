@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 from tests.browser.player_states import PLAYER_STATES
 from tests.browser.recital import Recital
+from tests.browser.scenes import SCENES, thumbnail
 from tests.browser.state import State, at
 from tests.browser.studio import Visit
 
@@ -39,6 +42,42 @@ def _offline(visit: Visit, recital: Recital) -> None:
     visit.page.locator("[data-offline]").wait_for()
 
 
+#: One recording that was not sent, and one that another tab has sent two fifths of.
+_KEEP = """async ({id, userId, picture}) => {
+  navigator.locks.request("cadenza-send", () => new Promise(() => {}));
+  const {result: db} = await new Promise(resolve => {
+    const request = indexedDB.open("cadenza", 1);
+    request.onsuccess = () => resolve(request);
+  });
+  const bytes = Uint8Array.from(atob(picture), c => c.charCodeAt(0));
+  const thumbnail = new Blob([bytes], {type: "image/jpeg"});
+  const item = {
+    kind: "take", userId, submissionId: null, refused: null, thumbnail, blob: new Blob(["x"]),
+    capturedAt: new Date().toISOString(), notes: "",
+  };
+  const items = db.transaction("items", "readwrite").objectStore("items");
+  items.put({...item, id: crypto.randomUUID(), submitted: false, durationMs: 47000});
+  items.put({...item, id, submitted: true, durationMs: 104000});
+  await new Promise(resolve => { items.transaction.oncomplete = resolve; });
+  db.close();
+  new BroadcastChannel("cadenza-vault").postMessage("changed");
+  new BroadcastChannel("cadenza-sending").postMessage({id, state: "sending", share: 0.43});
+}"""
+
+
+def _sending(visit: Visit, recital: Recital) -> None:
+    page = visit.go("/")
+    picture = b64encode(thumbnail(SCENES["cello"], 2.0)).decode()
+    about = {
+        "id": recital.ids["sending"],
+        "userId": recital.studio.ids["student"],
+        "picture": picture,
+    }
+    page.evaluate(_KEEP, about)
+    page.locator("#on-this-device .take").wait_for()
+    page.get_by_text("Sending 43 %").wait_for()
+
+
 STATES: tuple[State, ...] = (
     State("login", None, at("/login"), "Signing in on a development server"),
     State("login-refused", None, _wrong_password, "A wrong password, said plainly", ("401",)),
@@ -52,6 +91,7 @@ STATES: tuple[State, ...] = (
     State("student", "teacher", at("/students/{student_id}"), "One student's work"),
     State("student-toast", "teacher", _toast, "A routine was assigned"),
     State("takes", "student", at("/"), "A student's own takes"),
+    State("takes-sending", "student", _sending, "Takes on this device and on their way"),
     State("takes-empty", "stranger", at("/"), "Before the first take"),
     State("offline", "student", _offline, "Without network", ("ERR_INTERNET_DISCONNECTED",)),
     State("notifications", "teacher", at("/notifications"), "Notifications"),

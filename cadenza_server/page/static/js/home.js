@@ -29,6 +29,10 @@ function lengthText(ms) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
+function image(src) {
+  return el("img", { src, alt: "", width: "160", height: "90" });
+}
+
 class OnThisDevice {
   constructor(place, vault) {
     this.place = place;
@@ -76,8 +80,11 @@ class OnThisDevice {
   }
 
   #nameInList(item) {
-    const badge = document.querySelector(`#take-${CSS.escape(item.id)} [data-status]`);
+    const row = document.getElementById(`take-${item.id}`);
+    const badge = row?.querySelector("[data-status]");
     if (!badge) return false;
+    const address = this.#picture(item); // the server has none yet
+    if (address) row.querySelector(".thumb > .icon")?.replaceWith(image(address));
     badge.replaceChildren(icon("cloud"), ` ${wordFor(this.progress.get(item.id))}`);
     return true;
   }
@@ -95,7 +102,7 @@ class OnThisDevice {
         el(
           "span",
           { class: "thumb" },
-          address ? el("img", { src: address, alt: "", width: "160", height: "90" }) : icon("cloud"),
+          address ? image(address) : icon("cloud"),
           item.durationMs ? el("span", { class: "thumb-length" }, lengthText(item.durationMs)) : null,
         ),
         el(
