@@ -161,7 +161,8 @@ def test(rest: list[str], server_only: bool, full: bool) -> int:
     arguments = ["-m", "pytest", *(["--full"] if full else []), *rest]
     if server_only or rest:
         return run(*arguments, *(["tests/server"] if server_only else []))
-    code = run(*arguments, "--numprocesses=auto", "--cov", "--cov-report=term")
+    # One more than there are cores: many tests wait for a process, a clock or a browser.
+    code = run(*arguments, f"-n{(os.cpu_count() or 1) + 1}", "--cov", "--cov-report=term")
     if code:
         return code
     pure = pyproject()["tool"]["cadenza"]["pure_modules"]

@@ -347,10 +347,10 @@ def test_another_process_manager_can_run_the_factory(
 ) -> None:
     """As docs/operations.md says; uvicorn's own manager stands for them all."""
     accounts = admin.seed_demo(settings)
+    words = "uvicorn cadenza_server:create_app --factory --workers 2 --log-level warning --fd"
     with socket.create_server(("127.0.0.1", 0)) as listener, (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "cadenza_server:create_app", "--factory"]
-            + ["--workers", "2", "--fd", str(listener.fileno()), "--log-level", "warning"],
+            [sys.executable, "-m", *words.split(), str(listener.fileno())],
             env={
                 **os.environ,
                 "CADENZA_SERVER_DIR": str(settings.data_dir),
