@@ -162,8 +162,7 @@ def test(rest: list[str], server_only: bool, full: bool) -> int:
     if server_only or rest:
         return run(*arguments, *(["tests/server"] if server_only else []))
     # One more than there are cores: many tests wait for a process, a clock or a browser.
-    code = run(*arguments, f"-n{(os.cpu_count() or 1) + 1}", "--cov", "--cov-report=term")
-    if code:
+    if code := run(*arguments, f"-n{(os.cpu_count() or 1) + 1}", "--cov", "--cov-report=term"):
         return code
     pure = pyproject()["tool"]["cadenza"]["pure_modules"]
     missing = [path for path in pure if not (ROOT / path).is_file()]
