@@ -159,10 +159,10 @@ def pyproject() -> dict[str, Any]:
 def test(rest: list[str], server_only: bool, full: bool) -> int:
     """Run pytest; a whole run must also pass both coverage gates (95 %, pure modules 100 %)."""
     arguments = ["-m", "pytest", *(["--full"] if full else []), *rest]
-    if server_only or rest:
+    if server_only or rest:  # the whole runs in more processes than there are cores: tests wait
         return run(*arguments, *(["tests/server"] if server_only else []))
-    # One more than there are cores: many tests wait for a process, a clock or a browser.
-    if code := run(*arguments, f"-n{(os.cpu_count() or 1) + 1}", "--cov", "--cov-report=term"):
+    code = run(*arguments, f"-n{(os.cpu_count() or 1) + 1}", "--cov", "--cov-report=term")
+    if code:
         return code
     pure = pyproject()["tool"]["cadenza"]["pure_modules"]
     missing = [path for path in pure if not (ROOT / path).is_file()]
