@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, DefaultClause, Dialect, Table, TextClause, bindparam, text
+from sqlalchemy import DefaultClause, Dialect, Table, TextClause, bindparam, text
 from sqlalchemy.sql.elements import False_
 from sqlmodel import SQLModel
 
@@ -45,13 +45,13 @@ class Batch:
         Psycopg keeps how it reads a statement up to fifty values: a create has forty-nine.
         """
         table = metadata.tables[str(row.__tablename__)]
-        values = {column: getattr(row, column.key) for column in table.columns}
+        values = vars(row)  # past the ORM's instrumentation: a third of the time
         self.add(
             table,
             {
-                column.key: value
-                for column, value in values.items()
-                if not _comes_by_itself(column, value)
+                name: values[name]
+                for name, is_false_by_itself in _columns(table.name)
+                if not (values[name] is None or (is_false_by_itself and values[name] is False))
             },
         )
 
@@ -70,10 +70,15 @@ class Batch:
             at = end
 
 
-def _comes_by_itself(column: Column[Any], value: Any) -> bool:
-    default = column.server_default
-    is_false = isinstance(default, DefaultClause) and isinstance(default.arg, False_)
-    return value is None or (value is False and is_false)
+@lru_cache(maxsize=64)
+def _columns(table_name: str) -> tuple[tuple[str, bool], ...]:
+    """The names, and whether the database fills in a false by itself."""
+
+    def is_false(default: object) -> bool:
+        return isinstance(default, DefaultClause) and isinstance(default.arg, False_)
+
+    columns = metadata.tables[table_name].columns
+    return tuple((column.key, is_false(column.server_default)) for column in columns)
 
 
 def _numbered(values: list[Any]) -> dict[str, Any]:
