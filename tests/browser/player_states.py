@@ -54,6 +54,12 @@ def _loop(visit: Visit, recital: Recital) -> None:
 
 def _hover(visit: Visit, recital: Recital) -> None:
     _take()(visit, recital)
+    _point(visit)
+
+
+def _point(visit: Visit) -> None:
+    """The pointer over the line, coming from elsewhere."""
+    visit.page.mouse.move(5, 5)
     box = visit.page.locator("[data-part=track]").bounding_box()
     assert box
     visit.page.mouse.move(box["x"] + box["width"] * 0.62, box["y"] + box["height"] / 2)
@@ -166,7 +172,7 @@ PLAYER_STATES: tuple[State, ...] = (
     State("marker", "teacher", _marker, "A marker, and the moment it points at"),
     State("composer", "teacher", _then("m", typed="Keep the bow moving"), "Typing pauses the take"),
     State("loop", "teacher", _loop, "A passage, again and again, a little slower"),
-    State("storyboard", "teacher", _hover, "What is there, before one goes there"),
+    State("storyboard", "teacher", _hover, "What is there, before one goes there", again=_point),
     State("take-menu", "teacher", _more, "More about a take"),
     State("trail", "teacher", _trail, "What happened to a take"),
     State("keys", "teacher", _then("?", wait="dialog[open]"), "The player's keys"),

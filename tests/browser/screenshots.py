@@ -86,7 +86,11 @@ def photograph(browser: Browser, recital: Recital, state: State, folder: Path) -
         _settle(page)
         for width, theme in FACETS:
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            picture = _whole(page, width, WIDTHS[width])
+            _fit(page, width, WIDTHS[width])
+            if state.again:
+                state.again(visit)
+                page.wait_for_timeout(100)
+            picture = page.screenshot()
             _save(picture, folder / f"{state.name}-{width}-{theme}.png")
 
 
@@ -102,15 +106,14 @@ def _settle(page: Page) -> None:
     page.wait_for_timeout(350)
 
 
-def _whole(page: Page, width: int, height: int) -> bytes:
-    """The page from top to bottom, with what is fixed to the window's edge at the edge."""
+def _fit(page: Page, width: int, height: int) -> None:
+    """As tall as the page: what is fixed to the window's edge is at the picture's edge."""
     page.set_viewport_size({"width": width, "height": height})
     if page.locator("dialog[open]").count():
-        return page.screenshot()  # a dialog stands in the middle of the window
+        return  # a dialog stands in the middle of the window
     wanted = int(page.evaluate("document.documentElement.scrollHeight"))
     page.set_viewport_size({"width": width, "height": max(height, min(wanted, TALLEST))})
     page.wait_for_timeout(100)
-    return page.screenshot()
 
 
 def _save(picture: bytes, path: Path) -> None:

@@ -21,6 +21,7 @@ class State:
         arrange: brings the browser there.
         caption: for the gallery and the picture's alternative text.
         expected: parts of console lines that belong to this state.
+        again: what a window of another size undoes, done once more.
     """
 
     name: str
@@ -28,6 +29,7 @@ class State:
     arrange: Arrange
     caption: str
     expected: tuple[str, ...] = ()
+    again: Callable[[Visit], None] | None = None
 
 
 def at(path: str) -> Arrange:
