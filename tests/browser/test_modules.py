@@ -178,6 +178,25 @@ def test_the_outbox_keeps_what_finds_no_network_and_gives_back_what_is_refused(
     ) == [2, ["b", "c"], ["b"], 0, {"text": "hello"}]
 
 
+def test_what_is_written_while_something_is_sent_goes_out_too(ask: Asking) -> None:
+    """It joins the run that is under way; nobody would send it before the next event."""
+    assert ask(
+        "player/draft.js",
+        """async m => {
+          const memory = {getItem(name) { return this[name] ?? null; },
+            setItem(name, value) { this[name] = value; }, removeItem(name) { delete this[name]; }};
+          const outbox = new m.Outbox(memory, "t");
+          const sent = [];
+          const send = async item => { await null; sent.push(item.id); };
+          outbox.add({id: "a"});
+          const first = outbox.flush(send);
+          outbox.add({id: "b"});
+          const second = await outbox.flush(send);
+          return [sent, second.left, outbox.items().length, first instanceof Promise];
+        }""",
+    ) == [["a", "b"], 0, 0, True]
+
+
 def test_an_address_says_a_moment(ask: Asking) -> None:
     assert ask(
         "player/deeplink.js",

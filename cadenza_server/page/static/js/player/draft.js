@@ -66,7 +66,8 @@ export class Outbox {
 
   async #run(send) {
     const refused = [];
-    for (const item of this.items()) {
+    // What is added while one is sent goes out in the same run.
+    for (let [item] = this.items(); item; [item] = this.items()) {
       try {
         await send(item);
         this.remove(item.id);
