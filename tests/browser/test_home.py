@@ -68,6 +68,7 @@ def test_a_recording_under_way_is_not_taken_for_a_left_over(
     _, recorder = ready(student)
     recorder.get_by_role("button", name="Record").click()
     expect(recorder).to_have_attribute("data-state", "recording")
+    student.until("document.querySelector('[data-part=countdown]').textContent <= '2:57'")
     second = student.context.new_page()
     second.goto(f"{studio.url}/record")
     expect(second.locator("[data-part=recorder]")).to_have_attribute("data-state", "ready")
