@@ -109,7 +109,8 @@ def first_failure(breakage: Breakage, copy: Path) -> str | None:
         return None
     for line in done.stdout.splitlines():
         if line.startswith(("FAILED ", "ERROR ")):
-            return line.split()[1].split("/")[-1]
+            path, _, test = line.split(" ", 1)[1].partition(" - ")[0].partition("::")
+            return f"{Path(path).name}::{test}"
     return f"exit {done.returncode}: {(done.stdout or done.stderr).strip().splitlines()[-1][:80]}"
 
 

@@ -192,7 +192,13 @@ def test_a_pure_module_that_was_renamed_fails_the_gate(dev: ModuleType, commands
     [
         (["tests/cli", "-x"], False, False, ["-m", "pytest", "tests/cli", "-x"]),
         ([], True, False, ["-m", "pytest", "tests/server"]),
-        (["-x"], False, True, ["-m", "pytest", "--full", "-x"]),
+        # A sweep takes longer than the five minutes after which a test counts as hanging.
+        (
+            ["-x"],
+            False,
+            True,
+            ["-m", "pytest", "--full", "-o", "faulthandler_timeout=7200", "-x"],
+        ),
     ],
 )
 def test_a_part_of_the_tests_runs_without_the_gates(
