@@ -161,7 +161,7 @@ def test(rest: list[str], server_only: bool, full: bool) -> int:
     arguments = [
         "-m",
         "pytest",
-        *(["--full", "-o", "faulthandler_timeout=7200"] if full else []),
+        *(["--full", "-ofaulthandler_timeout=7200"] if full else []),
         *rest,
     ]
     if server_only or rest:  # the whole runs in more processes than there are cores: tests wait
