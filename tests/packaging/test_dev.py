@@ -197,7 +197,7 @@ def test_a_pure_module_that_was_renamed_fails_the_gate(dev: ModuleType, commands
             ["-x"],
             False,
             True,
-            ["-m", "pytest", "--full", "-ofaulthandler_timeout=7200", "-x"],
+            ["-m", "pytest", "--full", "-ofaulthandler_timeout=0", "-x"],
         ),
     ],
 )
