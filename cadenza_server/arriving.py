@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from cadenza_server.announcements import Announcement
 from cadenza_server.assets import Held
 from cadenza_server.database import Session
 from cadenza_server.derivatives.wanting import want
-from cadenza_server.outbox import Announcement, announce, in_thread
+from cadenza_server.outbox import announce, in_thread
 from cadenza_server.settings import ServerSettings
 from cadenza_server.submissions import load_title
 from cadenza_server.tables import Message

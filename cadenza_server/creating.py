@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from cadenza_server.announcements import Announcement
 from cadenza_server.assets import Held, Holder
 from cadenza_server.batches import Batch
 from cadenza_server.context import Context
@@ -18,7 +19,7 @@ from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
 from cadenza_server.events import append, seal_into
 from cadenza_server.keys import is_webm, thumbnail_key_beside, upload_key, video_key
-from cadenza_server.outbox import Announcement, announce_into, thread_data
+from cadenza_server.outbox import announce_into, thread_data
 from cadenza_server.presenting import present_alone, present_one
 from cadenza_server.reference import visible_context
 from cadenza_server.schemas import NewSubmission, SubmissionCreated, UploadUrls

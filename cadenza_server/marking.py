@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from cadenza_server.access import can_access
+from cadenza_server.announcements import EventType
 from cadenza_server.context import Context
 from cadenza_server.database import Session, insert_row
 from cadenza_server.errors import ApiError
@@ -23,7 +24,7 @@ from cadenza_server.marker_rules import (
     default_type,
 )
 from cadenza_server.markers import ShownMarker, Target, count_on, load_marker, unknown_marker
-from cadenza_server.outbox import EventType, announce, in_thread
+from cadenza_server.outbox import announce, in_thread
 from cadenza_server.schemas_thread import EditMarker, MarkerOut, NewMarker
 from cadenza_server.submissions import find_view
 from cadenza_server.tables import User, VideoMarker

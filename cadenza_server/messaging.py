@@ -6,6 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from cadenza_server.announcements import EventType
 from cadenza_server.burying import bury_markers
 from cadenza_server.context import Context
 from cadenza_server.creating import upload_urls
@@ -20,7 +21,7 @@ from cadenza_server.messages import (
     load_message,
     message_out,
 )
-from cadenza_server.outbox import EventType, announce, in_thread
+from cadenza_server.outbox import announce, in_thread
 from cadenza_server.schemas import UploadUrls
 from cadenza_server.schemas_thread import EditMessage, MessageCreated, NewMessage, Unread
 from cadenza_server.submissions import View, load_view

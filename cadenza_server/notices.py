@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, select, update
 
+from cadenza_server.announcements import Announcement
 from cadenza_server.database import Session
 from cadenza_server.tables import metadata
-
-if TYPE_CHECKING:
-    from cadenza_server.outbox import Announcement
 
 MAX_BODY = 140
 _NOTIFICATIONS, _USERS = metadata.tables["notifications"], metadata.tables["users"]

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from cadenza_server.announcements import EventType
 from cadenza_server.clock import Timestamp
-from cadenza_server.outbox import EventType
 
 
 class NewWebhook(BaseModel):

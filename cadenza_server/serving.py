@@ -7,29 +7,23 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import uvicorn
 from fastapi import FastAPI
 
 from cadenza_server.app import create_app
+from cadenza_server.hosting import HttpParser, StartError, host_of
 from cadenza_server.logs import configure_logging
 from cadenza_server.settings import ServerSettings
+from cadenza_server.workers import supervise
 
-HttpParser = Literal["auto", "h11", "httptools"]
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-#: What requests under way are given to end, when the server is told to stop.
-GRACE_SECONDS = 10
 _START_SECONDS = 20.0
 _STOP_SECONDS = 20.0
 
 
 class ExposedDevServerError(Exception):
     """A dev server signs in anybody as anybody: it is for this machine only."""
-
-
-class StartError(Exception):
-    """The server did not come up."""
 
 
 def serve(
@@ -61,29 +55,11 @@ def serve(
     listener = _listen(host, port)
     with listener:
         if settings.workers > 1:
-            from cadenza_server.workers import supervise
-
             supervise(settings, listener, partial(_announce, on_ready, listener))
             return
-        server = _Server(_config(create_app(settings), timeout_graceful_shutdown=GRACE_SECONDS))
+        server = host_of(create_app(settings))
         _announce(on_ready, listener)
         server.run(sockets=[listener])
-
-
-def run_worker(
-    settings: ServerSettings, listener: socket.socket, on_server: Callable[[uvicorn.Server], None]
-) -> None:
-    """Serve from one of several processes, until it is told to stop.
-
-    Args:
-        settings: what to serve.
-        listener: the open port that all workers share.
-        on_server: is given the server, to stop it by.
-    """
-    configure_logging(settings.log_format, settings.log_level)
-    server = _Server(_config(create_app(settings), timeout_graceful_shutdown=GRACE_SECONDS))
-    on_server(server)
-    server.run(sockets=[listener])
 
 
 @dataclass(frozen=True)
@@ -127,7 +103,7 @@ def run_in_thread(
         StartError: it ended before it was up.
     """
     listener = _listen(host, port)
-    server = _Server(_config(app, timeout_graceful_shutdown=2, http=http))
+    server = host_of(app, grace_seconds=2, http=http)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="cadenza-server", daemon=True
     )
@@ -141,30 +117,6 @@ def run_in_thread(
         deadline.wait(0.005)
         waited += 0.005
     return RunningServer(_url(listener), server, thread, listener)
-
-
-class _Server(uvicorn.Server):
-    """Ends the event streams when it is told to stop; uvicorn waits for them to end."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        app = self.config.app
-        assert isinstance(app, FastAPI)
-        app.state.services.feed.close()
-        await super().shutdown(sockets)
-
-
-def _config(
-    app: FastAPI, *, timeout_graceful_shutdown: int, http: HttpParser = "auto"
-) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=http,
-        # Uvicorn's own access log has the query string, and so the signatures: ours has not.
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=timeout_graceful_shutdown,
-    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, select
 
+from cadenza_server.announcements import Hook, Membership
 from cadenza_server.database import Session
 from cadenza_server.events import Last
-from cadenza_server.outbox import Hook, Membership
 from cadenza_server.reference import KnownPiece
 from cadenza_server.tables import metadata
 

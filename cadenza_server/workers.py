@@ -25,7 +25,7 @@ from multiprocessing.context import SpawnProcess
 import uvicorn
 
 from cadenza_server.app import create_app
-from cadenza_server.serving import GRACE_SECONDS, StartError, run_worker
+from cadenza_server.hosting import GRACE_SECONDS, StartError, run_worker
 from cadenza_server.settings import ServerSettings
 
 log = logging.getLogger("cadenza.server")

@@ -95,7 +95,8 @@ def run_server(
     settings = _settings()
     if workers is not None:
         settings = settings.model_copy(update={"workers": workers})
-    from cadenza_server.serving import ExposedDevServerError, StartError, serve
+    from cadenza_server.hosting import StartError
+    from cadenza_server.serving import ExposedDevServerError, serve
     from cadenza_server.storage import StorageSetupError
 
     def ready(url: str) -> None:

@@ -20,11 +20,12 @@ import pytest
 from starlette.types import Message
 
 from cadenza_server import feed as feed_module
+from cadenza_server.announcements import Announcement
 from cadenza_server.database import Database
 from cadenza_server.errors import ApiError
 from cadenza_server.event_stream import EventStream
 from cadenza_server.feed import MAX_PER_USER, MAX_WAITING, EventFeed, Frame, Listener
-from cadenza_server.outbox import Announcement, announce, prune
+from cadenza_server.outbox import announce, prune
 from cadenza_server.serving import RunningServer, run_in_thread
 from tests.server.databases import ON_SQLITE
 from tests.server.world import START, World
@@ -194,7 +195,8 @@ import os, sys
 from datetime import UTC, datetime
 from uuid import uuid4
 from cadenza_server.database import Database
-from cadenza_server.outbox import Announcement, announce
+from cadenza_server.announcements import Announcement
+from cadenza_server.outbox import announce
 db = Database(os.environ["OTHER_DB"])
 print("ready", flush=True)
 for line in sys.stdin:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from cadenza_server.announcements import EVENT_TYPES
 from cadenza_server.derivatives.child import CPU_SECONDS, MEMORY_BYTES
 from cadenza_server.event_stream import HEARTBEAT_SECONDS, LIFE_SECONDS, RETRY_MS
 from cadenza_server.feed import MAX_PER_USER, POLL_SECONDS
 from cadenza_server.keyring import Keyring
-from cadenza_server.outbox import EVENT_TYPES, KEPT_DAYS
+from cadenza_server.outbox import KEPT_DAYS
 from cadenza_server.webhooks.delivering import RETRY_SECONDS
 from cadenza_server.webhooks.posting import DEADLINE_SECONDS
 from cadenza_server.webhooks.signing import new_seed, secret_of, signed_headers

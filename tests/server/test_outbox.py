@@ -9,15 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 import sqlalchemy as sa
 
-from cadenza_server.outbox import (
-    EVENT_TYPES,
-    KEPT_DAYS,
-    Announcement,
-    announce,
-    in_thread,
-    participants,
-    prune,
-)
+from cadenza_server.announcements import EVENT_TYPES, Announcement
+from cadenza_server.outbox import KEPT_DAYS, announce, in_thread, participants, prune
 from cadenza_server.tables import Event, Notification, User
 from tests.server.world import START, World
 

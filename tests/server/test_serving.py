@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from cadenza_server import ServerSettings, serving
+from cadenza_server.hosting import StartError
 from cadenza_server.logs import JsonLines, configure_logging
 from cadenza_server.serving import (
     ExposedDevServerError,
-    StartError,
     run_in_thread,
     serve,
 )

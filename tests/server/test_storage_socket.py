@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from cadenza_server.serving import HttpParser, RunningServer, run_in_thread
+from cadenza_server.hosting import HttpParser
+from cadenza_server.serving import RunningServer, run_in_thread
 from cadenza_server.storage import PutPromise
 from tests.server.world import MP4, World, declared, facts
 

@@ -21,8 +21,9 @@ import sqlalchemy as sa
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from cadenza_server.announcements import Announcement
 from cadenza_server.keyring import Keyring
-from cadenza_server.outbox import Announcement, announce
+from cadenza_server.outbox import announce
 from cadenza_server.settings import ServerSettings
 from cadenza_server.webhooks.addresses import (
     AddressNotAllowedError,

@@ -24,7 +24,7 @@ import httpx
 import pytest
 
 from cadenza_server import ServerSettings, admin, workers
-from cadenza_server.serving import StartError
+from cadenza_server.hosting import StartError
 from tests.server.databases import ON_SQLITE, NewDatabase
 
 _PROGRAM = """
