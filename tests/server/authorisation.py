@@ -183,6 +183,9 @@ TABLE: dict[str, Row] = {
     "GET /students/{student_id}": Row(TEACHER, page=True),
     "GET /v/{submission_id}": Row(SEE, page=True),
     "GET /v/{submission_id}/download": Row(SEE, 303, page=True, why="led on to the object"),
+    "GET /v/{submission_id}/replies/{message_id}/download": Row(
+        SEE, 303, page=True, why="led on to the object"
+    ),
     "GET /record": Row(SIGNED_IN, page=True),
     "GET /settings": Row(SIGNED_IN, page=True),
     "GET /help": Row(SIGNED_IN, page=True),
