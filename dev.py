@@ -159,9 +159,9 @@ def pyproject() -> dict[str, Any]:
 def test(rest: list[str], server_only: bool, full: bool) -> int:
     """Run pytest; a whole run must also pass both coverage gates (95 %, pure modules 100 %)."""
     arguments = ["-m", "pytest", *(["--full", "-ofaulthandler_timeout=0"] if full else []), *rest]
-    if server_only or rest:  # the whole runs in more processes than there are cores: tests wait
+    if server_only or rest:
         return run(*arguments, *(["tests/server"] if server_only else []))
-    code = run(*arguments, f"-n{(os.cpu_count() or 1) + 1}", "--cov", "--cov-report=term")
+    code = run(*arguments, "--numprocesses=auto", "--cov", "--cov-report=term")
     if code:
         return code
     pure = pyproject()["tool"]["cadenza"]["pure_modules"]

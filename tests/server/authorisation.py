@@ -227,6 +227,9 @@ def prepare(world: World, route: str) -> dict[str, str]:
         for name in placeholders(text)
     }
     ids = {name: MAKERS[name](world, row.given) for name in sorted(needed)}
+    if {"message_id", "submission_id"} <= needed:  # a path that names both names one thread
+        message = world.ask("student", "GET", f"/messages/{ids['message_id']}").json()
+        ids["submission_id"] = message["submission_id"]
     world.clock.advance(minutes=1)
     _choose(world, "teacher")
     return ids
