@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse
 
 from cadenza_server.access import can_access
 from cadenza_server.context import Context, ContextDep
+from cadenza_server.database import Session
 from cadenza_server.errors import ApiError
-from cadenza_server.messages import message_loader
+from cadenza_server.messages import MessageView, message_loader
 from cadenza_server.page.rendering import render
 from cadenza_server.page.routing import SignedInPage
 from cadenza_server.playback import playback
@@ -49,10 +50,14 @@ def download(ctx: ContextDep, submission_id: UUID) -> Response:
 def download_reply(ctx: ContextDep, submission_id: UUID, message_id: UUID) -> Response:
     """The same for the video of a reply in this take's thread."""
     load = message_loader(ctx.actor, message_id, "see")
-    with ctx.db.reading() as session:
-        if load(session).message.submission_id != submission_id:
+
+    def load_in_thread(session: Session) -> MessageView:
+        reply = load(session)
+        if reply.message.submission_id != submission_id:
             raise ApiError("not_found", "There is no such reply.")
-    links = playback(ctx, load, download=True)
+        return reply
+
+    links = playback(ctx, load_in_thread, download=True)
     return RedirectResponse(links.video_url, 303, {"Cache-Control": "no-store"})
 
 
