@@ -1,6 +1,6 @@
 import http.client
 import socket
-import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from cadenza_cli._handoff import hand_to_browser
@@ -24,16 +24,19 @@ def _raw_get(address: str, path: bytes) -> int:
 
 def test_the_browser_is_redirected_and_its_argument_holds_no_secret() -> None:
     given: list[str] = []
-    answers: list[http.client.HTTPResponse] = []
+    visits: list[Future[http.client.HTTPResponse]] = []
 
-    def browser(address: str) -> bool:
-        given.append(address)
-        threading.Thread(target=lambda: answers.append(_get(address))).start()
-        return True
+    with ThreadPoolExecutor() as elsewhere:
 
-    assert hand_to_browser(SECRET, browser, timeout_seconds=10)
-    assert "secret" not in given[0]
-    (answer,) = answers
+        def browser(address: str) -> bool:
+            given.append(address)
+            visits.append(elsewhere.submit(_get, address))
+            return True
+
+        assert hand_to_browser(SECRET, browser, timeout_seconds=10)
+        assert "secret" not in given[0]
+        # The hand-over ends once it has answered, which may be before the browser has read.
+        answer = visits[0].result(timeout=10)
     assert (answer.status, answer.headers["Location"]) == (302, SECRET)
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["Cache-Control"] == "no-store"
