@@ -40,7 +40,6 @@ _CONTENT = frozenset(
         "measure_end",
     }
 )
-_NEVER_NULL = ("timestamp_ms", "text", "marker_type", "status")
 
 
 def create_marker(
@@ -177,16 +176,8 @@ def _find_replay(
 
 
 def _given(body: EditMarker) -> dict[str, Any]:
-    """The fields of the request, without those that were left out.
-
-    Raises:
-        ApiError: `invalid` for null where nothing can be null.
-    """
-    given = {name: getattr(body, name) for name in body.model_fields_set}
-    nulls = [name for name in _NEVER_NULL if name in given and given[name] is None]
-    if nulls:
-        raise ApiError("invalid", fields=dict.fromkeys(nulls, "can't be null"))
-    return given
+    """The fields of the request, without those that were left out."""
+    return {name: getattr(body, name) for name in body.model_fields_set}
 
 
 def _edit_content(ctx: Context, marker: VideoMarker, target: Target, given: dict[str, Any]) -> None:

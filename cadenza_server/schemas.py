@@ -25,6 +25,7 @@ MediaState = Literal["awaiting_upload", "uploaded", "ready", "invalid", "expired
 Source = Literal["camera", "desktop", "live", "import", "reconcile"]
 ContentType = Literal["video/mp4", "video/webm"]
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Flag = Annotated[bool, Field(strict=True)]
 Sha256 = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True),
@@ -342,7 +343,7 @@ class Confirm(RequestBody):
 
     size_bytes: Annotated[int, Field(strict=True, ge=1, le=_BIG)] | None = None
     sha256: Sha256 | None = None
-    thumbnail: bool = False
+    thumbnail: Flag = False
 
 
 class Confirmed(Answer):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -15,6 +15,7 @@ from cadenza_server.schemas import (
     Answer,
     Count,
     Derivative,
+    Flag,
     MediaState,
     RequestBody,
     Sha256,
@@ -68,7 +69,7 @@ class NewMessage(RequestBody):
 
     id: UUID | None = Field(default=None, description="made by the client; repeats are safe (B-19)")
     text: MessageText | None = None
-    include_video: bool = False
+    include_video: Flag = False
     video_duration_seconds: Annotated[int, Field(strict=True, ge=1, le=MAX_SECONDS)] | None = None
     size_bytes: Bytes | None = None
     sha256: Sha256 | None = None
@@ -168,17 +169,26 @@ class NewMarker(RequestBody):
     )
 
 
+def _not_null() -> Any:
+    """The default of a field that may be left out, not taken away: `model_fields_set` knows."""
+
+    def undefault(schema: dict[str, Any]) -> None:
+        del schema["default"]
+
+    return Field(default=None, json_schema_extra=undefault)
+
+
 class EditMarker(RequestBody):
     """What is to change; what is left out stays. The author edits, either side sets the status."""
 
-    timestamp_ms: Milliseconds | None = None
+    timestamp_ms: Milliseconds = _not_null()
     end_ms: Milliseconds | None = None
-    text: MarkerText | None = None
-    marker_type: MarkerType | None = None
+    text: MarkerText = _not_null()
+    marker_type: MarkerType = _not_null()
     page_number: Count | None = None
     measure_number: Count | None = None
     measure_end: Count | None = None
-    status: MarkerStatus | None = None
+    status: MarkerStatus = _not_null()
     settled_by_submission_id: UUID | None = Field(
         default=None, description="the take that shows it; with `tried` or `settled`"
     )

@@ -66,6 +66,7 @@ class ThreadQuery(BaseModel):
             "resolution_exceeded",
             "id_conflict",
             "too_large",
+            "unsupported_media",
             "feature_disabled",
         ),
     },

@@ -50,6 +50,7 @@ _ONE = ("invalid_id", "not_found", "forbidden", "submission_deleted")
             "context_not_found",
             "id_conflict",
             "too_large",
+            "unsupported_media",
             "forbidden",
             "feature_disabled",
             "quota_exceeded",

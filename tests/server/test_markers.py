@@ -182,6 +182,17 @@ def test_where_and_what_a_marker_may_be(
         assert on_take(world, "teacher", take) == []
 
 
+@pytest.mark.parametrize("field", ["timestamp_ms", "text", "marker_type", "status"])
+def test_what_every_marker_has_is_not_taken_away(world: World, take: str, field: str) -> None:
+    marker = mark(world, "teacher", take)
+
+    answer = change(world, "teacher", marker, **{field: None})
+
+    assert code(answer) == (422, "invalid")
+    assert list(answer.json()["fields"]) == [field]
+    assert on_take(world, "teacher", take) == [marker]
+
+
 def test_a_measured_video_ends_where_it_was_measured(world: World, take: str) -> None:
     with world.services.db.writing() as session:
         asset = session.get(MediaAsset, UUID(take))

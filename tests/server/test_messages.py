@@ -137,6 +137,10 @@ def test_a_former_teacher_is_out_of_the_thread(world: World, take: str) -> None:
         ({"text": "x", "id": "7"}, (422, "invalid_id")),
         ({"text": "x", "marker_id": str(uuid4())}, (404, "not_found")),
         ({"text": "x", "page_number": 0}, (422, "invalid")),
+        ({"text": "x", "include_video": "no"}, (422, "invalid")),
+        ({"text": "x", "include_video": 1}, (422, "invalid")),
+        # Nobody makes an MP4 of it here.
+        (video(content_type="video/webm"), (415, "unsupported_media")),
     ],
 )
 def test_what_is_refused(

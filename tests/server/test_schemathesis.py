@@ -34,8 +34,6 @@ _RULES = {
     "measure_end": "not before measure_number",
     "end_ms": "after timestamp_ms",
     "url": "an address that may be called",
-    "marker_type": "may be left out, not taken away",
-    "status": "may be left out, not taken away",
 }
 #: To JSON Schema 3.0 is an integer too; a client that sends one has a bug.
 _NO_FRACTION = "Input should be a valid integer"
@@ -106,12 +104,17 @@ def _is_by_rule(response: Any) -> bool:
     return all(name in _RULES or why == _NO_FRACTION for name, why in wrong.items())
 
 
+def _expect_nothing(found: list[str]) -> None:
+    if found:
+        pytest.fail("\n\n".join(found), pytrace=False)  # all of them: a run takes half an hour
+
+
 @pytest.mark.filterwarnings("default")
 def test_a_sample_of_what_can_be_asked(world: World, running: RunningServer) -> None:
     token = f"dev_token_user_{world.people['student']}"
     requests, found = _findings(running, token, 1, boundaries=False)
 
-    assert "\n\n".join(found) == ""
+    _expect_nothing(found)
     assert requests > 100
 
 
@@ -122,4 +125,4 @@ def test_all_of_it(world: World, running: RunningServer, who: str) -> None:
     token = f"dev_token_user_{world.people[who]}"
     _, found = _findings(running, token, 200, boundaries=True)
 
-    assert "\n\n".join(found) == ""
+    _expect_nothing(found)
