@@ -17,6 +17,7 @@ EXTRA: dict[str, list[dict[str, Any]]] = {
         {"json": {**_TAKE, "width": 4000, "height": 4000}},
         {"json": {**_TAKE, "size_bytes": 10**12}},
         {"json": {**_TAKE, "id": "x"}},
+        {"json": {**_TAKE, "content_type": "video/webm"}},
         {"json": _TAKE},
     ],
     "POST /video-submissions/{submission_id}/messages": [
@@ -24,6 +25,7 @@ EXTRA: dict[str, list[dict[str, Any]]] = {
         {"json": {"include_video": True}},
         {"json": {"include_video": True, "video_duration_seconds": 999}},
         {"json": {**_VIDEO, "size_bytes": 10**12}},
+        {"json": {**_VIDEO, "content_type": "video/webm"}},
         {
             "json": {
                 "include_video": True,
