@@ -500,8 +500,8 @@ class Drive:
 
     def _count(self, op: str) -> int:
         if op == "any":
-            return sum(self._world.counts.values())
-        return self._world.counts[op]
+            return sum(self._world.begun.values())
+        return self._world.begun[op]
 
     async def _step_wait_quiet(self, step: Step) -> None:
         wanted = step.wait_quiet

@@ -471,7 +471,10 @@ class Gap(_Data):
 
 
 class Growth(_Data):
-    """The later gaps of an operation are on the whole longer than its first ones."""
+    """The later gaps of an operation are on the whole longer than its first ones.
+
+    Taken between the requests of each recording, `at_least` of them, and summed over all.
+    """
 
     op: Op
     factor: Annotated[float, Field(gt=1)]

@@ -158,6 +158,9 @@ class _Turn:
         if chosen is not None:
             event.rule = chosen
             self._do = world.scenario.script[chosen].do
+        # Only now a step may go on: if it kills the client, the fault has been reached.
+        world.begun[self._op] += 1
+        await world.note_change()
         do = self._do
         event.real = not do.replaces_answer
         if do.at == "headers":

@@ -96,6 +96,8 @@ class World:
     objects: dict[str, StoredObject] = field(default_factory=dict[str, StoredObject])
     grants: dict[str, Grant] = field(default_factory=dict[str, Grant])
     counts: Counter[str] = field(default_factory=Counter[str])
+    #: Those of them for which it is known by which rule they are played.
+    begun: Counter[str] = field(default_factory=Counter[str])
     rule_uses: Counter[int] = field(default_factory=Counter[int])
     signals: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
     gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])

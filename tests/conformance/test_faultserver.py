@@ -9,8 +9,10 @@ import hashlib
 import json
 import ssl
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -421,6 +423,32 @@ def test_a_rule_may_be_about_one_recording() -> None:
         async with a_bench(only_b, recordings=2) as bench:
             assert (await bench.create("A")).status == 201
             assert (await bench.create("B")).status == 500
+
+    play(test)
+
+
+def test_a_create_has_begun_once_its_fault_is_chosen() -> None:
+    """A step that waits for it may kill the client next, and the fault must have been reached."""
+
+    async def test() -> None:
+        async with a_bench(rule("create_submission", respond=503)) as bench:
+            world, body = bench.world, b'{"piece_id": "x"}'
+
+            async def until(condition: Callable[[], bool]) -> None:
+                async with asyncio.timeout(10), world.changed:
+                    await world.changed.wait_for(condition)
+
+            _, writer = await asyncio.open_connection("127.0.0.1", bench.server.port)
+            target = f"{urlsplit(bench.api).path}/video-submissions"
+            head = f"POST {target} HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode() + body[:5])
+            await until(lambda: world.counts["create_submission"] == 1)
+            assert world.begun["create_submission"] == 0
+            assert world.unused_rules() == [0]
+            writer.write(body[5:])
+            await until(lambda: world.begun["create_submission"] == 1)
+            assert world.unused_rules() == []
+            writer.close()
 
     play(test)
 

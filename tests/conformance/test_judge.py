@@ -58,3 +58,30 @@ def test_a_waived_invariant_is_not_asked() -> None:
     case = _case(CASES / "valid-fail" / "header-nobody-signed.json")
     scenario = {**case["scenario"], "waives": ["PUT-3"]}
     assert judge(read_scenario(json.dumps(scenario)), Trace(**case["trace"])).verdict == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("times", "complaint"),
+    [
+        # Taken together, B's first pauses would be the late ones.
+        ({"A": (0, 1, 2, 4, 8), "B": (20, 21, 22, 24, 28)}, None),
+        ({"A": (0, 1, 2, 4, 8), "B": (1, 2, 3, 4, 20)}, None),  # one by chance, the other surely
+        ({"A": (0, 1, 2, 3, 4), "B": (20, 21, 22, 23, 24)}, "pauses between confirm requests"),
+        ({"A": (0, 1, 2, 4, 8), "B": (20, 21, 30)}, "at least 5 confirm requests"),
+    ],
+)
+def test_pauses_grow_between_the_requests_of_each_recording(
+    times: dict[str, tuple[int, ...]], complaint: str | None
+) -> None:
+    case = _case(CASES / "valid-fail" / "pauses-do-not-grow.json")
+    some = next(event for event in case["trace"]["events"] if event["op"] == "confirm")
+    events = [
+        {**some, "recording": name, "t": at, "ended": at + 0.001}
+        for name, moments in times.items()
+        for at in moments
+    ]
+    scenario = read_scenario(json.dumps(case["scenario"]))
+    judgement = judge(scenario, Trace(**{**case["trace"], "events": events}))
+
+    found = [f.expected for f in judgement.failures if "confirm requests" in f.expected]
+    assert [each[: len(complaint or "")] for each in found] == ([complaint] if complaint else [])
