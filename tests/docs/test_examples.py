@@ -72,7 +72,7 @@ def _same_words(text: str) -> list[str]:
         (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b", "TIME"),
         (r"\b(?!4d4f387e)[0-9a-f]{8}\b", "ID"),
         (r"\b\d+(\.\d+)? k?M?B\b", "SIZE"),
-        (r"\b\d+ (s|min|h)\b( ago)?|\bnow\b", "SPAN"),
+        (r"\b\d+ (s|min|h)\b( ago)?|\b(just )?now\b", "SPAN"),
         (r"\b0:\d\d\b", "LENGTH"),
         (r"pid \d+", "PID"),
         (r"127\.0\.0\.1:\d+", "HOST"),

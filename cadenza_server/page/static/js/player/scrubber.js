@@ -236,7 +236,9 @@ export class Scrubber {
     part(preview, "time").textContent = formatTime(seconds * 1000);
     picture.hidden = this.board === null;
     if (this.board) showTile(picture, this.board.url, this.board.facts, seconds * 1000);
+    // In parts of the line, so that it stays above it when a phone is turned.
     const half = preview.offsetWidth / 2;
-    preview.style.left = `${clamp(event.clientX - box.left, half, box.width - half)}px`;
+    const along = (100 * (event.clientX - box.left)) / box.width;
+    preview.style.left = `clamp(${half}px, ${along}%, calc(100% - ${half}px))`;
   }
 }
