@@ -70,7 +70,11 @@ class Settlement:
                 assert decision.fail is not None
                 pace = policy.slow_seconds if decision.fail.needs_user else policy.exhausted_seconds
                 return self._fail(journey, decision.fail, setback, pace)
-            if take.attempts + 1 >= self._max_attempts:
+            is_last = take.attempts + 1 >= self._max_attempts
+            # While nothing listens at the store, that is no fault of the take's: it is asked for
+            # ever more seldom and never given up (I7, NET-2).
+            counted = not (is_last and fault.answer.code == "unreachable")
+            if is_last and counted:
                 code = FailCode.ATTEMPTS_EXHAUSTED
                 return self._fail(journey, code, setback, policy.exhausted_seconds)
             delay = policy.delay_seconds(
@@ -79,7 +83,9 @@ class Settlement:
                 random=self._world.random,
             )
             due_ms = self._world.now_ms() + round(delay * 1000)
-            after = self._queue.delayed(take, setback, due_ms, attempts=journey.spent(counted=True))
+            after = self._queue.delayed(
+                take, setback, due_ms, attempts=journey.spent(counted=counted), counted=counted
+            )
         except StaleLeaseError:
             return Carried("stale")
         assert after.due_at is not None

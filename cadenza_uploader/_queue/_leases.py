@@ -106,16 +106,27 @@ class Leases(Reading):
         )
 
     def delayed(
-        self, take: Take, setback: Setback, due_ms: int, *, attempts: Sequence[Attempt]
+        self,
+        take: Take,
+        setback: Setback,
+        due_ms: int,
+        *,
+        attempts: Sequence[Attempt],
+        counted: bool = True,
     ) -> Take:
-        """A counted attempt failed: pending again, not before `due_ms` (T7)."""
+        """An attempt failed, and counts unless told so: pending again, not before `due_ms` (T7)."""
         return self._settle(
             take,
-            "status = 'pending', lease_owner = NULL, claims = 0, attempts = attempts + 1, "
+            "status = 'pending', lease_owner = NULL, claims = 0, attempts = attempts + :counted, "
             "due_ms = :due, delay_ms = max(0, :due - :now), "
             "last_error_code = :code, last_error = :sentence, "
             "create_sent = max(create_sent, :create_sent)",
-            {**_setback(setback), "due": due_ms, "create_sent": int(take.create_sent)},
+            {
+                **_setback(setback),
+                "due": due_ms,
+                "create_sent": int(take.create_sent),
+                "counted": int(counted),
+            },
             attempts,
         )
 

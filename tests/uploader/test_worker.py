@@ -339,6 +339,18 @@ def test_the_servers_wish_is_kept_and_is_for_every_take(bench: Bench) -> None:
     assert 120 <= due.timestamp() - bench.clock.now <= 122
 
 
+def test_a_store_that_is_away_is_waited_for_however_long(bench: Bench) -> None:
+    bench.server.always["video"] = lambda: e.ConnectFailedError("refused", kind="refused")
+    results = {bench.carry().result, *(bench.carry_again().result for _ in range(30))}
+    assert results == {"delayed"}
+    assert (bench.take.status, bench.take.attempts) == (Status.PENDING, 7)
+    due = bench.take.due_at
+    assert due is not None
+    assert due.timestamp() - bench.clock.now <= 256
+    del bench.server.always["video"]
+    assert bench.carry_again().result == "uploaded"
+
+
 def test_eight_setbacks_make_a_take_failed_and_it_comes_back(bench: Bench) -> None:
     bench.server.always["create"] = lambda: e.ServerError("down", status_code=503)
     results = [bench.carry().result, *(bench.carry_again().result for _ in range(7))]
